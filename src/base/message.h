@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_BASE_MESSAGE_H
+#define WEFT_BASE_MESSAGE_H
+
+/*
+ * The words of the run protocol: what nodes say to each other, as plain data. `sched` decides what is said, `wire`
+ * puts it into bytes (proto/weft/v1/node.proto), `link` carries it, `run` stands between. A message is built and
+ * consumed on one thread; the values inside may be shared.
+ *
+ * A plan is prepared once on every node that takes part and then named by its id; a request needs no message but its
+ * data: DELIVER carries a value from its producer's node straight to its consumer's. The gateway hears REPORTs off the
+ * critical path, and says CANCEL when a request is over early.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <weft/error.h>
+#include <weft/model.h>
+
+#include "base/parameters.h"
+#include "base/trace.h"
+#include "base/value.h"
+
+/* Neighbouring versions work together: a node accepts WEFT_PROTOCOL_VERSION and the one before. */
+enum { WEFT_PROTOCOL_VERSION = 1 };
+
+/* The run protocol's limits: what a peer sends beyond them is INVALID_ARGUMENT, and its session is closed. */
+enum {
+    WEFT_NAME_MAX = 255,           /* names of nodes, models, steps, tensors: also file names */
+    WEFT_PLAN_STEPS_MAX = 1024,    /* a drawn graph of more is unreadable; bounds every table by step */
+    WEFT_PLAN_NODES_MAX = 1024,    /* as many as a cluster file may name */
+    WEFT_PLAN_EDGES_MAX = 16384,   /* 16 per step */
+    WEFT_NODE_MODELS_MAX = 1024,   /* models that one node announces */
+    WEFT_NODE_TAGS_MAX = 64,
+};
+
+/* A request, unique in the cluster: its gateway's boot generation and a number that the gateway counts up. */
+struct weft_request_id {
+    uint64_t gateway;
+    uint64_t sequence;
+};
+
+/* The consumer of an output, or producer of an input, that is not a step but the gateway (pipeline inputs and outputs).
+ */
+#define WEFT_STEP_GATEWAY UINT32_MAX
+/* DELIVER's input index where the edge is a dependency without data. */
+#define WEFT_INPUT_DEPENDENCY UINT32_MAX
+
+/* What a node can hold and do; 0 memory = unlimited. */
+struct weft_resources {
+    uint32_t slots;       /* tasks at the same time */
+    uint64_t memory_bytes;
+    char **tags;          /* e.g. "gpu", sorted */
+    size_t tags_count;
+};
+
+/* What a model's configuration says that one call of it needs. */
+struct weft_needs {
+    uint32_t slots; /* usually 1 */
+    uint64_t memory_bytes;
+    char **tags;
+    size_t tags_count;
+};
+
+struct weft_model_tensor {
+    char *name;
+    enum weft_datatype datatype;
+    struct weft_shape shape;
+    bool optional;
+};
+
+/* A model as its node announces it. */
+struct weft_model_info {
+    char *name;
+    char *version;  /* "1" */
+    char *platform; /* "onnxruntime_onnx", "weft_plugin", ... as metadata shows it */
+    uint64_t generation;
+    bool ready;
+    bool deterministic;
+    bool streaming;
+    struct weft_needs needs;
+    struct weft_model_tensor *inputs;
+    size_t inputs_count;
+    struct weft_model_tensor *outputs;
+    size_t outputs_count;
+};
+
+/* A node as it announces itself; sent in HELLO and again when something changed. */
+struct weft_node_info {
+    char *name;
+    uint64_t generation; /* of this boot; an older one is fenced off */
+    char *address;       /* "127.0.0.11:8000" */
+    struct weft_resources resources;
+    struct weft_model_info *models;
+    size_t models_count;
+};
+
+/* Where an output goes. */
+struct weft_plan_consumer {
+    uint32_t node;  /* index into the plan's nodes */
+    uint32_t step;  /* index of the step, or WEFT_STEP_GATEWAY */
+    uint32_t input; /* index of the step's input; of the pipeline's output for the gateway; or WEFT_INPUT_DEPENDENCY */
+    char *lane;     /* as the pipeline pins it; NULL = chosen */
+};
+
+struct weft_plan_output {
+    char *name; /* the model's name of it */
+    struct weft_plan_consumer *consumers;
+    size_t consumers_count;
+};
+
+struct weft_plan_input {
+    char *name;
+    struct weft_value *constant; /* NULL = comes by DELIVER */
+};
+
+/* One step as the node that runs it must know it. */
+struct weft_plan_task {
+    uint32_t step; /* index, unique in the plan */
+    char *step_name;
+    char *model;
+    char *model_version; /* NULL = the newest ready one */
+    struct weft_needs needs;
+    struct weft_parameters parameters;
+    struct weft_plan_input *inputs;
+    size_t inputs_count;
+    uint32_t dependencies_count; /* DELIVERs without data to wait for */
+    struct weft_plan_output *outputs;
+    size_t outputs_count;
+    struct weft_plan_consumer *dependents; /* told, without data, when the step has finished */
+    size_t dependents_count;
+};
+
+struct weft_plan_node {
+    char *name;
+    uint64_t generation;
+    char *address;
+};
+
+/* The part of a plan that one node needs: its own tasks, and where everybody is. */
+struct weft_node_plan {
+    uint64_t gateway; /* generation of the gateway that numbered the plan */
+    uint64_t plan;    /* its number */
+    char *pipeline;
+    char *pipeline_version; /* "" if none */
+    struct weft_plan_node *nodes;
+    size_t nodes_count;
+    uint32_t gateway_node; /* index into nodes */
+    struct weft_plan_task *tasks;
+    size_t tasks_count;
+};
+
+enum weft_report_kind {
+    WEFT_REPORT_STARTED = 1,
+    WEFT_REPORT_FINISHED = 2,
+    WEFT_REPORT_FAILED = 3,
+};
+
+/* What one edge carried, as its sender saw it. */
+struct weft_report_transfer {
+    uint32_t output;   /* index of the task's output */
+    uint32_t to_node;  /* index into the plan's nodes */
+    uint32_t to_step;
+    uint64_t raw_bytes;
+    uint64_t wire_bytes;   /* 0 where it stayed in the process */
+    uint64_t copied_bytes; /* in user space, by the sender */
+    char *lane_asked;
+    char *lane_used;
+    char *codec;
+};
+
+struct weft_report {
+    enum weft_report_kind kind;
+    uint32_t step;
+    uint32_t attempt;
+    uint64_t start_ns; /* wall clock, so that nodes of one host compare */
+    uint64_t end_ns;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint32_t pid;
+    uint64_t model_generation;
+    bool cache_hit;
+    struct weft_report_transfer *transfers;
+    size_t transfers_count;
+    struct weft_error *error; /* FAILED */
+};
+
+enum weft_message_kind {
+    WEFT_MESSAGE_HELLO = 1,   /* both ways, first; and again when the node changed */
+    WEFT_MESSAGE_PREPARE = 2, /* gateway to node */
+    WEFT_MESSAGE_PREPARED = 3,
+    WEFT_MESSAGE_RELEASE = 4, /* gateway to node: the plan is not used any more */
+    WEFT_MESSAGE_DELIVER = 5, /* producer's node (or gateway) to consumer's node (or gateway) */
+    WEFT_MESSAGE_REPORT = 6,  /* node to gateway */
+    WEFT_MESSAGE_CANCEL = 7,  /* gateway to node */
+};
+
+struct weft_prepared {
+    uint64_t gateway;
+    uint64_t plan;
+    struct weft_error *error; /* NULL = ready */
+};
+
+struct weft_deliver {
+    struct weft_request_id request;
+    uint64_t plan;
+    uint32_t from_step;
+    uint32_t from_output;
+    uint32_t to_step;
+    uint32_t to_input;
+    uint32_t attempt;
+    uint32_t part; /* of a streamed output, from 0 */
+    bool last;
+    uint64_t timeout_ns; /* what is left of the deadline; UINT64_MAX = none */
+    struct weft_trace trace;
+    char *id;                         /* the client's name of the request; NULL = none */
+    struct weft_parameters parameters; /* of the request */
+    struct weft_value *value;         /* NULL for a dependency */
+};
+
+struct weft_cancel {
+    struct weft_request_id request;
+    uint64_t plan;
+    enum weft_status reason;
+};
+
+/* One message. `session` numbers and acknowledges are the envelope's, see sched/session.h. */
+struct weft_message {
+    enum weft_message_kind kind;
+    union {
+        struct weft_node_info hello;
+        struct weft_node_plan prepare;
+        struct weft_prepared prepared;
+        struct weft_prepared release; /* error unused */
+        struct weft_deliver deliver;
+        struct {
+            struct weft_request_id request;
+            uint64_t plan;
+            struct weft_report report;
+        } report;
+        struct weft_cancel cancel;
+    };
+};
+
+/* What stands around a message on the way: its number within the session, and what has been received so far. A frame
+ * without message only acknowledges. */
+struct weft_envelope {
+    uint64_t sequence;     /* from 1; 0 = no message */
+    uint64_t acknowledged; /* every message up to this has arrived */
+    struct weft_message *message;
+};
+
+/* Releases what the message owns; the structure itself stays the caller's. */
+void weft_message_fini(struct weft_message *message);
+/* Heap form, for queues. weft_message_free releases both; NULL is fine. */
+struct weft_message *weft_message_new(enum weft_message_kind kind);
+void weft_message_free(struct weft_message *message);
+/* A copy that shares values and errors. NULL if out of memory. */
+struct weft_message *weft_message_copy(const struct weft_message *message);
+
+/* "deliver", ...; for logs. */
+const char *weft_message_kind_name(enum weft_message_kind kind);
+
+void weft_node_info_fini(struct weft_node_info *info);
+WEFT_MUST_CHECK bool weft_node_info_copy(const struct weft_node_info *info, struct weft_node_info *ret_info);
+void weft_model_info_fini(struct weft_model_info *info);
+WEFT_MUST_CHECK bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_info *ret_info);
+void weft_needs_fini(struct weft_needs *needs);
+WEFT_MUST_CHECK bool weft_needs_copy(const struct weft_needs *needs, struct weft_needs *ret_needs);
+void weft_node_plan_fini(struct weft_node_plan *plan);
+WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_plan *ret_plan);
+void weft_report_fini(struct weft_report *report);
+WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_report);
+
+WEFT_DEFINE_CLEANUP(struct weft_message, weft_message_free)
+#define cleanup_message WEFT_CLEANUP(weft_message_free_cleanup)
+
+#endif
