@@ -242,11 +242,13 @@ struct weft_message {
     };
 };
 
-/* What stands around a message on the way: its number within the session, and what has been received so far. A frame
+/* What stands around a message on the way (sched/session.h). HELLO is not numbered: its sequence is 0. An envelope
  * without message only acknowledges. */
 struct weft_envelope {
-    uint64_t sequence;     /* from 1; 0 = no message */
-    uint64_t acknowledged; /* every message up to this has arrived */
+    uint64_t incarnation;      /* of the sender's end of the session; a higher one replaces it, a lower one is stale */
+    uint64_t peer_incarnation; /* of the receiver's end, as far as the sender knows; 0 = not yet */
+    uint64_t sequence;         /* from 1 within the incarnation */
+    uint64_t acknowledged;     /* every message of peer_incarnation up to this has arrived */
     struct weft_message *message;
 };
 
