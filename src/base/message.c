@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool copy_string(const char *from, char **ret_to) {
+static bool copy_string(const char *from, char **ret_to)
+{
     if (from == NULL) {
         *ret_to = NULL;
         return true;
@@ -14,7 +15,8 @@ static bool copy_string(const char *from, char **ret_to) {
 }
 
 /* Zeroed room for count elements; an empty list is NULL. */
-static bool allocate(size_t count, size_t element_bytes, void *ret_items) {
+static bool allocate(size_t count, size_t element_bytes, void *ret_items)
+{
     void *items = NULL;
     if (count > 0) {
         items = calloc(count, element_bytes);
@@ -26,14 +28,16 @@ static bool allocate(size_t count, size_t element_bytes, void *ret_items) {
     return true;
 }
 
-static void strings_fini(char **strings, size_t count) {
+static void strings_fini(char **strings, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         free(strings[i]);
     }
     free(strings);
 }
 
-static bool copy_strings(char *const *from, size_t count, char ***ret_to, size_t *ret_count) {
+static bool copy_strings(char *const *from, size_t count, char ***ret_to, size_t *ret_count)
+{
     if (!allocate(count, sizeof(char *), ret_to)) {
         return false;
     }
@@ -46,12 +50,14 @@ static bool copy_strings(char *const *from, size_t count, char ***ret_to, size_t
     return true;
 }
 
-void weft_needs_fini(struct weft_needs *needs) {
+void weft_needs_fini(struct weft_needs *needs)
+{
     strings_fini(needs->tags, needs->tags_count);
     *needs = (struct weft_needs){0};
 }
 
-bool weft_needs_copy(const struct weft_needs *needs, struct weft_needs *ret_needs) {
+bool weft_needs_copy(const struct weft_needs *needs, struct weft_needs *ret_needs)
+{
     struct weft_needs copy = {.slots = needs->slots, .memory_bytes = needs->memory_bytes};
     if (!copy_strings(needs->tags, needs->tags_count, &copy.tags, &copy.tags_count)) {
         weft_needs_fini(&copy);
@@ -61,15 +67,17 @@ bool weft_needs_copy(const struct weft_needs *needs, struct weft_needs *ret_need
     return true;
 }
 
-static void tensors_fini(struct weft_model_tensor *tensors, size_t count) {
+static void tensors_fini(struct weft_model_tensor *tensors, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         free(tensors[i].name);
     }
     free(tensors);
 }
 
-static bool copy_tensors(const struct weft_model_tensor *from, size_t count, struct weft_model_tensor **ret_to,
-                         size_t *ret_count) {
+static bool copy_tensors(const struct weft_model_tensor *from, size_t count,
+                         struct weft_model_tensor **ret_to, size_t *ret_count)
+{
     if (!allocate(count, sizeof(*from), ret_to)) {
         return false;
     }
@@ -84,7 +92,8 @@ static bool copy_tensors(const struct weft_model_tensor *from, size_t count, str
     return true;
 }
 
-void weft_model_info_fini(struct weft_model_info *info) {
+void weft_model_info_fini(struct weft_model_info *info)
+{
     free(info->name);
     free(info->version);
     free(info->platform);
@@ -94,7 +103,8 @@ void weft_model_info_fini(struct weft_model_info *info) {
     *info = (struct weft_model_info){0};
 }
 
-bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_info *ret_info) {
+bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_info *ret_info)
+{
     struct weft_model_info copy = {
         .generation = info->generation,
         .ready = info->ready,
@@ -102,7 +112,8 @@ bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_
         .streaming = info->streaming,
     };
     if (!copy_string(info->name, &copy.name) || !copy_string(info->version, &copy.version) ||
-        !copy_string(info->platform, &copy.platform) || !weft_needs_copy(&info->needs, &copy.needs) ||
+        !copy_string(info->platform, &copy.platform) ||
+        !weft_needs_copy(&info->needs, &copy.needs) ||
         !copy_tensors(info->inputs, info->inputs_count, &copy.inputs, &copy.inputs_count) ||
         !copy_tensors(info->outputs, info->outputs_count, &copy.outputs, &copy.outputs_count)) {
         weft_model_info_fini(&copy);
@@ -112,11 +123,13 @@ bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_
     return true;
 }
 
-static void resources_fini(struct weft_resources *resources) {
+static void resources_fini(struct weft_resources *resources)
+{
     strings_fini(resources->tags, resources->tags_count);
 }
 
-void weft_node_info_fini(struct weft_node_info *info) {
+void weft_node_info_fini(struct weft_node_info *info)
+{
     free(info->name);
     free(info->address);
     resources_fini(&info->resources);
@@ -127,14 +140,16 @@ void weft_node_info_fini(struct weft_node_info *info) {
     *info = (struct weft_node_info){0};
 }
 
-bool weft_node_info_copy(const struct weft_node_info *info, struct weft_node_info *ret_info) {
+bool weft_node_info_copy(const struct weft_node_info *info, struct weft_node_info *ret_info)
+{
     struct weft_node_info copy = {
         .generation = info->generation,
         .resources = {.slots = info->resources.slots, .memory_bytes = info->resources.memory_bytes},
     };
-    bool copied = copy_string(info->name, &copy.name) && copy_string(info->address, &copy.address) &&
-                  copy_strings(info->resources.tags, info->resources.tags_count, &copy.resources.tags,
-                               &copy.resources.tags_count) &&
+    bool copied = copy_string(info->name, &copy.name) &&
+                  copy_string(info->address, &copy.address) &&
+                  copy_strings(info->resources.tags, info->resources.tags_count,
+                               &copy.resources.tags, &copy.resources.tags_count) &&
                   allocate(info->models_count, sizeof(*info->models), &copy.models);
     for (size_t i = 0; copied && i < info->models_count; i++) {
         copied = weft_model_info_copy(&info->models[i], &copy.models[i]);
@@ -148,15 +163,17 @@ bool weft_node_info_copy(const struct weft_node_info *info, struct weft_node_inf
     return true;
 }
 
-static void consumers_fini(struct weft_plan_consumer *consumers, size_t count) {
+static void destinations_fini(struct weft_plan_destination *destinations, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
-        free(consumers[i].lane);
+        free(destinations[i].lane);
     }
-    free(consumers);
+    free(destinations);
 }
 
-static bool copy_consumers(const struct weft_plan_consumer *from, size_t count, struct weft_plan_consumer **ret_to,
-                           size_t *ret_count) {
+static bool copy_destinations(const struct weft_plan_destination *from, size_t count,
+                              struct weft_plan_destination **ret_to, size_t *ret_count)
+{
     if (!allocate(count, sizeof(*from), ret_to)) {
         return false;
     }
@@ -171,7 +188,8 @@ static bool copy_consumers(const struct weft_plan_consumer *from, size_t count, 
     return true;
 }
 
-static void task_fini(struct weft_plan_task *task) {
+static void task_fini(struct weft_plan_task *task)
+{
     free(task->step_name);
     free(task->model);
     free(task->model_version);
@@ -184,19 +202,23 @@ static void task_fini(struct weft_plan_task *task) {
     free(task->inputs);
     for (size_t i = 0; i < task->outputs_count; i++) {
         free(task->outputs[i].name);
-        consumers_fini(task->outputs[i].consumers, task->outputs[i].consumers_count);
+        destinations_fini(task->outputs[i].destinations, task->outputs[i].destinations_count);
     }
     free(task->outputs);
-    consumers_fini(task->dependents, task->dependents_count);
+    destinations_fini(task->finished, task->finished_count);
+    free(task->after);
 }
 
-static bool copy_task_inputs(const struct weft_plan_task *from, struct weft_plan_task *to) {
+static bool copy_task_inputs(const struct weft_plan_task *from, struct weft_plan_task *to)
+{
     if (!allocate(from->inputs_count, sizeof(*from->inputs), &to->inputs)) {
         return false;
     }
     to->inputs_count = from->inputs_count;
     for (size_t i = 0; i < from->inputs_count; i++) {
-        to->inputs[i].constant = weft_value_ref(from->inputs[i].constant);
+        to->inputs[i] = from->inputs[i];
+        to->inputs[i].name = NULL;
+        weft_value_ref(to->inputs[i].constant);
         if (!copy_string(from->inputs[i].name, &to->inputs[i].name)) {
             return false;
         }
@@ -204,33 +226,49 @@ static bool copy_task_inputs(const struct weft_plan_task *from, struct weft_plan
     return true;
 }
 
-static bool copy_task_outputs(const struct weft_plan_task *from, struct weft_plan_task *to) {
+static bool copy_task_outputs(const struct weft_plan_task *from, struct weft_plan_task *to)
+{
     if (!allocate(from->outputs_count, sizeof(*from->outputs), &to->outputs)) {
         return false;
     }
     to->outputs_count = from->outputs_count;
     for (size_t i = 0; i < from->outputs_count; i++) {
         if (!copy_string(from->outputs[i].name, &to->outputs[i].name) ||
-            !copy_consumers(from->outputs[i].consumers, from->outputs[i].consumers_count, &to->outputs[i].consumers,
-                            &to->outputs[i].consumers_count)) {
+            !copy_destinations(from->outputs[i].destinations, from->outputs[i].destinations_count,
+                               &to->outputs[i].destinations, &to->outputs[i].destinations_count)) {
             return false;
         }
     }
     return true;
 }
 
-/* On failure what was copied so far is in *to, for task_fini. */
-static bool copy_task(const struct weft_plan_task *from, struct weft_plan_task *to) {
-    to->step = from->step;
-    to->dependencies_count = from->dependencies_count;
-    return copy_string(from->step_name, &to->step_name) && copy_string(from->model, &to->model) &&
-           copy_string(from->model_version, &to->model_version) && weft_needs_copy(&from->needs, &to->needs) &&
-           weft_parameters_merge(&to->parameters, &from->parameters, NULL) == WEFT_OK && copy_task_inputs(from, to) &&
-           copy_task_outputs(from, to) &&
-           copy_consumers(from->dependents, from->dependents_count, &to->dependents, &to->dependents_count);
+static bool copy_after(const struct weft_plan_task *from, struct weft_plan_task *to)
+{
+    if (!allocate(from->after_count, sizeof(*from->after), &to->after)) {
+        return false;
+    }
+    to->after_count = from->after_count;
+    if (from->after_count > 0) {
+        memcpy(to->after, from->after, from->after_count * sizeof(*from->after));
+    }
+    return true;
 }
 
-static bool copy_plan_nodes(const struct weft_node_plan *from, struct weft_node_plan *to) {
+/* On failure what was copied so far is in *to, for task_fini. */
+static bool copy_task(const struct weft_plan_task *from, struct weft_plan_task *to)
+{
+    to->step = from->step;
+    return copy_string(from->step_name, &to->step_name) && copy_string(from->model, &to->model) &&
+           copy_string(from->model_version, &to->model_version) &&
+           weft_needs_copy(&from->needs, &to->needs) &&
+           weft_parameters_merge(&to->parameters, &from->parameters, NULL) == WEFT_OK &&
+           copy_task_inputs(from, to) && copy_task_outputs(from, to) && copy_after(from, to) &&
+           copy_destinations(from->finished, from->finished_count, &to->finished,
+                             &to->finished_count);
+}
+
+static bool copy_plan_nodes(const struct weft_node_plan *from, struct weft_node_plan *to)
+{
     if (!allocate(from->nodes_count, sizeof(*from->nodes), &to->nodes)) {
         return false;
     }
@@ -245,7 +283,8 @@ static bool copy_plan_nodes(const struct weft_node_plan *from, struct weft_node_
     return true;
 }
 
-void weft_node_plan_fini(struct weft_node_plan *plan) {
+void weft_node_plan_fini(struct weft_node_plan *plan)
+{
     free(plan->pipeline);
     free(plan->pipeline_version);
     for (size_t i = 0; i < plan->nodes_count; i++) {
@@ -260,10 +299,13 @@ void weft_node_plan_fini(struct weft_node_plan *plan) {
     *plan = (struct weft_node_plan){0};
 }
 
-bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_plan *ret_plan) {
-    struct weft_node_plan copy = {.gateway = plan->gateway, .plan = plan->plan, .gateway_node = plan->gateway_node};
+bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_plan *ret_plan)
+{
+    struct weft_node_plan copy = {
+        .gateway = plan->gateway, .plan = plan->plan, .gateway_node = plan->gateway_node};
     bool copied = copy_string(plan->pipeline, &copy.pipeline) &&
-                  copy_string(plan->pipeline_version, &copy.pipeline_version) && copy_plan_nodes(plan, &copy) &&
+                  copy_string(plan->pipeline_version, &copy.pipeline_version) &&
+                  copy_plan_nodes(plan, &copy) &&
                   allocate(plan->tasks_count, sizeof(*plan->tasks), &copy.tasks);
     for (size_t i = 0; copied && i < plan->tasks_count; i++) {
         copy.tasks_count = i + 1;
@@ -277,7 +319,8 @@ bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_pla
     return true;
 }
 
-void weft_report_fini(struct weft_report *report) {
+void weft_report_fini(struct weft_report *report)
+{
     for (size_t i = 0; i < report->transfers_count; i++) {
         free(report->transfers[i].lane_asked);
         free(report->transfers[i].lane_used);
@@ -288,7 +331,8 @@ void weft_report_fini(struct weft_report *report) {
     *report = (struct weft_report){0};
 }
 
-bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_report) {
+bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_report)
+{
     struct weft_report copy = *report;
     copy.error = weft_error_ref(report->error);
     copy.transfers_count = 0;
@@ -299,7 +343,8 @@ bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_
         *to = *from;
         to->lane_asked = to->lane_used = to->codec = NULL;
         copy.transfers_count = i + 1;
-        copied = copy_string(from->lane_asked, &to->lane_asked) && copy_string(from->lane_used, &to->lane_used) &&
+        copied = copy_string(from->lane_asked, &to->lane_asked) &&
+                 copy_string(from->lane_used, &to->lane_used) &&
                  copy_string(from->codec, &to->codec);
     }
     if (!copied) {
@@ -310,13 +355,15 @@ bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_
     return true;
 }
 
-static void deliver_fini(struct weft_deliver *deliver) {
+static void deliver_fini(struct weft_deliver *deliver)
+{
     free(deliver->id);
     weft_parameters_fini(&deliver->parameters);
     weft_value_unref(deliver->value);
 }
 
-static bool copy_deliver(const struct weft_deliver *from, struct weft_deliver *to) {
+static bool copy_deliver(const struct weft_deliver *from, struct weft_deliver *to)
+{
     *to = *from;
     to->id = NULL;
     to->parameters = (struct weft_parameters){0};
@@ -325,7 +372,8 @@ static bool copy_deliver(const struct weft_deliver *from, struct weft_deliver *t
            weft_parameters_merge(&to->parameters, &from->parameters, NULL) == WEFT_OK;
 }
 
-void weft_message_fini(struct weft_message *message) {
+void weft_message_fini(struct weft_message *message)
+{
     switch (message->kind) {
     case WEFT_MESSAGE_HELLO:
         weft_node_info_fini(&message->hello);
@@ -349,7 +397,8 @@ void weft_message_fini(struct weft_message *message) {
     memset(message, 0, sizeof(*message));
 }
 
-struct weft_message *weft_message_new(enum weft_message_kind kind) {
+struct weft_message *weft_message_new(enum weft_message_kind kind)
+{
     struct weft_message *message = calloc(1, sizeof(*message));
     if (message != NULL) {
         message->kind = kind;
@@ -357,14 +406,16 @@ struct weft_message *weft_message_new(enum weft_message_kind kind) {
     return message;
 }
 
-void weft_message_free(struct weft_message *message) {
+void weft_message_free(struct weft_message *message)
+{
     if (message != NULL) {
         weft_message_fini(message);
         free(message);
     }
 }
 
-static bool copy_content(const struct weft_message *from, struct weft_message *to) {
+static bool copy_content(const struct weft_message *from, struct weft_message *to)
+{
     switch (from->kind) {
     case WEFT_MESSAGE_HELLO:
         return weft_node_info_copy(&from->hello, &to->hello);
@@ -390,7 +441,8 @@ static bool copy_content(const struct weft_message *from, struct weft_message *t
     return false;
 }
 
-struct weft_message *weft_message_copy(const struct weft_message *message) {
+struct weft_message *weft_message_copy(const struct weft_message *message)
+{
     cleanup_message struct weft_message *copy = weft_message_new(message->kind);
     if (copy == NULL || !copy_content(message, copy)) {
         return NULL;
@@ -398,12 +450,15 @@ struct weft_message *weft_message_copy(const struct weft_message *message) {
     return steal(&copy);
 }
 
-const char *weft_message_kind_name(enum weft_message_kind kind) {
+const char *weft_message_kind_name(enum weft_message_kind kind)
+{
     static const char *const names[] = {
-        [WEFT_MESSAGE_HELLO] = "hello",       [WEFT_MESSAGE_PREPARE] = "prepare", [WEFT_MESSAGE_PREPARED] = "prepared",
-        [WEFT_MESSAGE_RELEASE] = "release",   [WEFT_MESSAGE_DELIVER] = "deliver", [WEFT_MESSAGE_REPORT] = "report",
+        [WEFT_MESSAGE_HELLO] = "hello",       [WEFT_MESSAGE_PREPARE] = "prepare",
+        [WEFT_MESSAGE_PREPARED] = "prepared", [WEFT_MESSAGE_RELEASE] = "release",
+        [WEFT_MESSAGE_DELIVER] = "deliver",   [WEFT_MESSAGE_REPORT] = "report",
         [WEFT_MESSAGE_CANCEL] = "cancel",
     };
     size_t index = (size_t)kind;
-    return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index] : "unknown";
+    return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index]
+                                                                            : "unknown";
 }

@@ -3,13 +3,14 @@
 #define WEFT_BASE_MESSAGE_H
 
 /*
- * The words of the run protocol: what nodes say to each other, as plain data. `sched` decides what is said, `wire`
- * puts it into bytes (proto/weft/v1/node.proto), `link` carries it, `run` stands between. A message is built and
- * consumed on one thread; the values inside may be shared.
+ * The words of the run protocol: what nodes say to each other, as plain data. `sched` decides what
+ * is said, `wire` puts it into bytes (proto/weft/v1/node.proto), `link` carries it, `run` stands
+ * between. A message is built and consumed on one thread; the values inside may be shared.
  *
- * A plan is prepared once on every node that takes part and then named by its id; a request needs no message but its
- * data: DELIVER carries a value from its producer's node straight to its consumer's. The gateway hears REPORTs off the
- * critical path, and says CANCEL when a request is over early.
+ * A plan is prepared once on every node that takes part and then named by its id; a request needs
+ * no message but its data: DELIVER carries a value from its producer's node straight to its
+ * consumer's. The gateway hears REPORTs off the critical path, and says CANCEL when a request is
+ * over early.
  */
 
 #include <stdbool.h>
@@ -24,33 +25,36 @@
 /* Neighbouring versions work together: a node accepts WEFT_PROTOCOL_VERSION and the one before. */
 enum { WEFT_PROTOCOL_VERSION = 1 };
 
-/* The run protocol's limits: what a peer sends beyond them is INVALID_ARGUMENT, and its session is closed. */
+/* The run protocol's limits: what a peer sends beyond them is INVALID_ARGUMENT, and its session is
+ * closed. */
 enum {
-    WEFT_NAME_MAX = 255,           /* names of nodes, models, steps, tensors: also file names */
-    WEFT_PLAN_STEPS_MAX = 1024,    /* a drawn graph of more is unreadable; bounds every table by step */
-    WEFT_PLAN_NODES_MAX = 1024,    /* as many as a cluster file may name */
-    WEFT_PLAN_EDGES_MAX = 16384,   /* 16 per step */
-    WEFT_NODE_MODELS_MAX = 1024,   /* models that one node announces */
+    WEFT_NAME_MAX = 255, /* names of nodes, models, steps, tensors: also file names */
+    WEFT_PLAN_STEPS_MAX =
+        1024, /* a drawn graph of more is unreadable; bounds every table by step */
+    WEFT_PLAN_NODES_MAX = 1024,  /* as many as a cluster file may name */
+    WEFT_PLAN_EDGES_MAX = 16384, /* 16 per step */
+    WEFT_NODE_MODELS_MAX = 1024, /* models that one node announces */
     WEFT_NODE_TAGS_MAX = 64,
 };
 
-/* A request, unique in the cluster: its gateway's boot generation and a number that the gateway counts up. */
+/* A request, unique in the cluster: its gateway's boot generation and a number that the gateway
+ * counts up. */
 struct weft_request_id {
     uint64_t gateway;
     uint64_t sequence;
 };
 
-/* The consumer of an output, or producer of an input, that is not a step but the gateway (pipeline inputs and outputs).
- */
+/* The producer of an input that is not a step but the gateway: its `output` counts the pipeline's
+ * inputs. */
 #define WEFT_STEP_GATEWAY UINT32_MAX
-/* DELIVER's input index where the edge is a dependency without data. */
-#define WEFT_INPUT_DEPENDENCY UINT32_MAX
+/* In place of an output's index: the step has finished; for dependencies without data. */
+#define WEFT_OUTPUT_FINISHED UINT32_MAX
 
 /* What a node can hold and do; 0 memory = unlimited. */
 struct weft_resources {
-    uint32_t slots;       /* tasks at the same time */
+    uint32_t slots; /* tasks at the same time */
     uint64_t memory_bytes;
-    char **tags;          /* e.g. "gpu", sorted */
+    char **tags; /* e.g. "gpu", sorted */
     size_t tags_count;
 };
 
@@ -95,23 +99,26 @@ struct weft_node_info {
     size_t models_count;
 };
 
-/* Where an output goes. */
-struct weft_plan_consumer {
-    uint32_t node;  /* index into the plan's nodes */
-    uint32_t step;  /* index of the step, or WEFT_STEP_GATEWAY */
-    uint32_t input; /* index of the step's input; of the pipeline's output for the gateway; or WEFT_INPUT_DEPENDENCY */
-    char *lane;     /* as the pipeline pins it; NULL = chosen */
+/* Where an output goes: one entry for each node that has a consumer, so a value crosses to a node
+ * once however many steps there take it. The gateway's node is one of them where the output is one
+ * of the pipeline's. */
+struct weft_plan_destination {
+    uint32_t node; /* index into the plan's nodes */
+    char *lane;    /* as the pipeline pins it; NULL = chosen */
 };
 
 struct weft_plan_output {
     char *name; /* the model's name of it */
-    struct weft_plan_consumer *consumers;
-    size_t consumers_count;
+    struct weft_plan_destination *destinations;
+    size_t destinations_count;
 };
 
 struct weft_plan_input {
-    char *name;
-    struct weft_value *constant; /* NULL = comes by DELIVER */
+    char *name;                  /* the model's name of it */
+    struct weft_value *constant; /* NULL = comes by DELIVER from: */
+    uint32_t from_step;          /* index of the producer, or WEFT_STEP_GATEWAY */
+    uint32_t
+        from_output; /* index of the producer's output (in its task), or of the pipeline's input */
 };
 
 /* One step as the node that runs it must know it. */
@@ -124,11 +131,14 @@ struct weft_plan_task {
     struct weft_parameters parameters;
     struct weft_plan_input *inputs;
     size_t inputs_count;
-    uint32_t dependencies_count; /* DELIVERs without data to wait for */
-    struct weft_plan_output *outputs;
+    uint32_t *after; /* steps whose end, without data, it waits for; WEFT_STEP_GATEWAY = the start
+                        of the request */
+    size_t after_count;
+    struct weft_plan_output *outputs; /* those that somebody consumes */
     size_t outputs_count;
-    struct weft_plan_consumer *dependents; /* told, without data, when the step has finished */
-    size_t dependents_count;
+    struct weft_plan_destination
+        *finished; /* nodes that are told, without data, when the step has finished */
+    size_t finished_count;
 };
 
 struct weft_plan_node {
@@ -158,9 +168,8 @@ enum weft_report_kind {
 
 /* What one edge carried, as its sender saw it. */
 struct weft_report_transfer {
-    uint32_t output;   /* index of the task's output */
-    uint32_t to_node;  /* index into the plan's nodes */
-    uint32_t to_step;
+    uint32_t output;  /* index of the task's output */
+    uint32_t to_node; /* index into the plan's nodes */
     uint64_t raw_bytes;
     uint64_t wire_bytes;   /* 0 where it stayed in the process */
     uint64_t copied_bytes; /* in user space, by the sender */
@@ -201,21 +210,20 @@ struct weft_prepared {
     struct weft_error *error; /* NULL = ready */
 };
 
+/* Which of the receiving node's inputs a value is for follows from its producer and the plan. */
 struct weft_deliver {
     struct weft_request_id request;
     uint64_t plan;
-    uint32_t from_step;
-    uint32_t from_output;
-    uint32_t to_step;
-    uint32_t to_input;
+    uint32_t from_step;   /* or WEFT_STEP_GATEWAY */
+    uint32_t from_output; /* or WEFT_OUTPUT_FINISHED */
     uint32_t attempt;
     uint32_t part; /* of a streamed output, from 0 */
     bool last;
     uint64_t timeout_ns; /* what is left of the deadline; UINT64_MAX = none */
     struct weft_trace trace;
-    char *id;                         /* the client's name of the request; NULL = none */
+    char *id;                          /* the client's name of the request; NULL = none */
     struct weft_parameters parameters; /* of the request */
-    struct weft_value *value;         /* NULL for a dependency */
+    struct weft_value *value;          /* NULL with WEFT_OUTPUT_FINISHED */
 };
 
 struct weft_cancel {
@@ -242,10 +250,11 @@ struct weft_message {
     };
 };
 
-/* What stands around a message on the way (sched/session.h). HELLO is not numbered: its sequence is 0. An envelope
- * without message only acknowledges. */
+/* What stands around a message on the way (sched/session.h). HELLO is not numbered: its sequence is
+ * 0. An envelope without message only acknowledges. */
 struct weft_envelope {
-    uint64_t incarnation;      /* of the sender's end of the session; a higher one replaces it, a lower one is stale */
+    uint64_t incarnation; /* of the sender's end of the session; a higher one replaces it, a lower
+                             one is stale */
     uint64_t peer_incarnation; /* of the receiver's end, as far as the sender knows; 0 = not yet */
     uint64_t sequence;         /* from 1 within the incarnation */
     uint64_t acknowledged;     /* every message of peer_incarnation up to this has arrived */
@@ -264,15 +273,19 @@ struct weft_message *weft_message_copy(const struct weft_message *message);
 const char *weft_message_kind_name(enum weft_message_kind kind);
 
 void weft_node_info_fini(struct weft_node_info *info);
-WEFT_MUST_CHECK bool weft_node_info_copy(const struct weft_node_info *info, struct weft_node_info *ret_info);
+WEFT_MUST_CHECK bool weft_node_info_copy(const struct weft_node_info *info,
+                                         struct weft_node_info *ret_info);
 void weft_model_info_fini(struct weft_model_info *info);
-WEFT_MUST_CHECK bool weft_model_info_copy(const struct weft_model_info *info, struct weft_model_info *ret_info);
+WEFT_MUST_CHECK bool weft_model_info_copy(const struct weft_model_info *info,
+                                          struct weft_model_info *ret_info);
 void weft_needs_fini(struct weft_needs *needs);
 WEFT_MUST_CHECK bool weft_needs_copy(const struct weft_needs *needs, struct weft_needs *ret_needs);
 void weft_node_plan_fini(struct weft_node_plan *plan);
-WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_plan *ret_plan);
+WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan,
+                                         struct weft_node_plan *ret_plan);
 void weft_report_fini(struct weft_report *report);
-WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_report);
+WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report,
+                                      struct weft_report *ret_report);
 
 WEFT_DEFINE_CLEANUP(struct weft_message, weft_message_free)
 #define cleanup_message WEFT_CLEANUP(weft_message_free_cleanup)
