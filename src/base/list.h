@@ -40,6 +40,17 @@ static inline void weft_list_remove(struct weft_list *link) {
     weft_list_init(link);
 }
 
+/* Moves all of from to the end of list, leaving from empty. */
+static inline void weft_list_splice(struct weft_list *list, struct weft_list *from) {
+    if (!weft_list_is_empty(from)) {
+        from->next->previous = list->previous;
+        list->previous->next = from->next;
+        from->previous->next = list;
+        list->previous = from->previous;
+        weft_list_init(from);
+    }
+}
+
 /* NULL if empty. */
 static inline struct weft_list *weft_list_first(const struct weft_list *list) {
     return weft_list_is_empty(list) ? NULL : list->next;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/placement.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In units of one step's duration. A transfer costs something, so that neighbours stay together unless they can run at
+ * the same time. */
+#define STEP_COST 1.0
+#define TRANSFER_COST 0.1
+
+static int compare_versions(const char *a, const char *b)
+{
+    unsigned long long a_number = strtoull(a, NULL, 10);
+    unsigned long long b_number = strtoull(b, NULL, 10);
+    return a_number < b_number ? -1 : a_number > b_number ? 1 : strcmp(a, b);
+}
+
+const struct weft_model_info *weft_node_find_model(const struct weft_node_info *info, const char *name,
+                                                   const char *version)
+{
+    const struct weft_model_info *best = NULL;
+    for (size_t i = 0; i < info->models_count; i++) {
+        const struct weft_model_info *model = &info->models[i];
+        if (model->ready && strcmp(model->name, name) == 0 &&
+            (version == NULL || strcmp(model->version, version) == 0) &&
+            (best == NULL || compare_versions(model->version, best->version) > 0)) {
+            best = model;
+        }
+    }
+    return best;
+}
+
+static const char *missing_tag(const struct weft_resources *resources, const struct weft_needs *needs)
+{
+    for (size_t i = 0; i < needs->tags_count; i++) {
+        bool found = false;
+        for (size_t tag = 0; tag < resources->tags_count && !found; tag++) {
+            found = strcmp(resources->tags[tag], needs->tags[i]) == 0;
+        }
+        if (!found) {
+            return needs->tags[i];
+        }
+    }
+    return NULL;
+}
+
+/* Why these needs cannot be met, in words; false if they can. */
+static bool lacks(const struct weft_node_info *info, const struct weft_needs *needs, char *text, size_t capacity)
+{
+    const struct weft_resources *has = &info->resources;
+    const char *tag = missing_tag(has, needs);
+    if (tag != NULL) {
+        snprintf(text, capacity, "node \"%s\" is not tagged \"%s\"", info->name, tag);
+    } else if (needs->slots > has->slots) {
+        snprintf(text, capacity, "node \"%s\" has %u slots, %u are needed", info->name, has->slots, needs->slots);
+    } else if (has->memory_bytes != 0 && needs->memory_bytes > has->memory_bytes) {
+        snprintf(text, capacity, "node \"%s\" has %" PRIu64 " bytes of memory, %" PRIu64 " are needed", info->name,
+                 has->memory_bytes, needs->memory_bytes);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Why a step cannot run on a node, in words for the error; false if it can. */
+static bool stands_against(const struct weft_placement_step *step, const struct weft_node_info *info, char *text,
+                           size_t capacity)
+{
+    if (step->node != NULL && strcmp(step->node, info->name) != 0) {
+        snprintf(text, capacity, "the pipeline wants it on node \"%s\"", step->node);
+        return true;
+    }
+    if (step->needs != NULL && lacks(info, step->needs, text, capacity)) {
+        return true;
+    }
+    if (strncmp(step->model, "join/", strlen("join/")) == 0) {
+        return false;
+    }
+    const struct weft_model_info *model = weft_node_find_model(info, step->model, step->model_version);
+    if (model == NULL) {
+        snprintf(text, capacity, "node \"%s\" has no such model ready", info->name);
+        return true;
+    }
+    return lacks(info, &model->needs, text, capacity);
+}
+
+struct placing {
+    const struct weft_placement_step *steps;
+    const struct weft_placement_node *nodes;
+    size_t nodes_count;
+    uint32_t gateway_node;
+    double *finish; /* of each step placed so far */
+    uint32_t *node_of;
+};
+
+static double inputs_at(const struct placing *placing, size_t index, uint32_t node)
+{
+    const struct weft_placement_step *step = &placing->steps[index];
+    double ready = step->before_count == 0 && node != placing->gateway_node ? TRANSFER_COST : 0.0;
+    for (size_t i = 0; i < step->before_count; i++) {
+        uint32_t before = step->before[i];
+        double arrives = placing->finish[before] + (placing->node_of[before] == node ? 0.0 : TRANSFER_COST);
+        ready = arrives > ready ? arrives : ready;
+    }
+    return ready;
+}
+
+/* When a task whose inputs are there at `ready` gets a slot: work of other requests first, then those of the steps
+ * placed before it that still run at that time. */
+static double slot_at(const struct placing *placing, size_t index, uint32_t node, double ready)
+{
+    const struct weft_placement_node *candidate = &placing->nodes[node];
+    double slots = candidate->info->resources.slots > 0 ? (double)candidate->info->resources.slots : 1.0;
+    double backlog = (double)candidate->open_tasks * STEP_COST / slots;
+    double busy = 0.0;
+    double first_free = 0.0;
+    for (size_t i = 0; i < index; i++) {
+        if (placing->node_of[i] == node && placing->finish[i] > ready) {
+            first_free = busy == 0.0 || placing->finish[i] < first_free ? placing->finish[i] : first_free;
+            busy += 1.0;
+        }
+    }
+    double start = busy < slots ? ready : first_free + (busy - slots) * STEP_COST / slots;
+    return start + backlog;
+}
+
+static enum weft_status place_one(struct placing *placing, size_t index, struct weft_error **error)
+{
+    const struct weft_placement_step *step = &placing->steps[index];
+    char reason[512] = "no node is up";
+    bool found = false;
+    double best = 0.0;
+    for (uint32_t node = 0; node < placing->nodes_count; node++) {
+        const struct weft_placement_node *candidate = &placing->nodes[node];
+        if (candidate->info == NULL || stands_against(step, candidate->info, reason, sizeof(reason))) {
+            continue;
+        }
+        double finish = slot_at(placing, index, node, inputs_at(placing, index, node)) + STEP_COST;
+        if (!found || finish < best) {
+            found = true;
+            best = finish;
+            placing->node_of[index] = node;
+        }
+    }
+    if (!found) {
+        return weft_error_set(error, WEFT_UNAVAILABLE, "no node can run step \"%s\" with model \"%s\": %s", step->name,
+                              step->model, reason);
+    }
+    placing->finish[index] = best;
+    return WEFT_OK;
+}
+
+enum weft_status weft_place(const struct weft_placement_step *steps, size_t steps_count,
+                            const struct weft_placement_node *nodes, size_t nodes_count, uint32_t gateway_node,
+                            uint32_t *ret_nodes, struct weft_error **error)
+{
+    cleanup_free double *finish = calloc(steps_count + 1, sizeof(double));
+    if (finish == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    struct placing placing = {steps, nodes, nodes_count, gateway_node, finish, ret_nodes};
+    for (size_t i = 0; i < steps_count; i++) {
+        enum weft_status status = place_one(&placing, i, error);
+        if (status != WEFT_OK) {
+            weft_error_set_place(error, &(struct weft_error_place){.step = steps[i].name});
+            return status;
+        }
+    }
+    return WEFT_OK;
+}

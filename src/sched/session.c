@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/session.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+
+/* An acknowledgement is due at the latest after so many messages, so that the peer's queue stays short. */
+enum { ACKNOWLEDGE_EVERY = 64 };
+
+/* Retransmission is not spread further than 2^6 times its first wait. */
+enum { BACKOFF_MAX = 6 };
+
+struct entry {
+    struct weft_list link;
+    struct weft_message *message;
+    uint64_t sequence;
+    uint64_t payload_bytes;
+};
+
+struct weft_session {
+    struct weft_session_options options;
+    struct weft_session_host host;
+
+    uint64_t incarnation;
+    uint64_t peer_incarnation; /* 0 = not heard of yet */
+    uint64_t peer_fence;       /* incarnations up to this one are gone */
+    bool connected;
+
+    struct weft_list queue; /* of entry: sent or to be sent, not acknowledged, by sequence */
+    size_t queue_count;
+    uint64_t queue_bytes;
+    uint64_t sequence_last;
+
+    uint64_t received;     /* all up to this have been delivered */
+    uint64_t acknowledged; /* the last acknowledgement that was sent */
+
+    uint64_t acknowledge_at_ns;
+    uint64_t retransmit_at_ns;
+    uint64_t lost_at_ns;
+    unsigned backoff;
+};
+
+struct weft_session *weft_session_new(const struct weft_session_options *options,
+                                      const struct weft_session_host *host, uint64_t incarnation) {
+    weft_assert(incarnation > 0);
+    struct weft_session *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        return NULL;
+    }
+    session->options = *options;
+    session->host = *host;
+    session->incarnation = incarnation;
+    weft_list_init(&session->queue);
+    session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->retransmit_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
+    return session;
+}
+
+static void drop_first(struct weft_session *session) {
+    struct entry *entry = weft_list_entry(weft_list_first(&session->queue), struct entry, link);
+    weft_list_remove(&entry->link);
+    session->queue_count--;
+    session->queue_bytes -= entry->payload_bytes;
+    weft_message_free(entry->message);
+    free(entry);
+}
+
+static void drop_queue(struct weft_session *session) {
+    while (!weft_list_is_empty(&session->queue)) {
+        drop_first(session);
+    }
+}
+
+void weft_session_free(struct weft_session *session) {
+    if (session != NULL) {
+        drop_queue(session);
+        free(session);
+    }
+}
+
+static void transmit(struct weft_session *session, uint64_t sequence, struct weft_message *message) {
+    struct weft_envelope envelope = {
+        .incarnation = session->incarnation,
+        .peer_incarnation = session->peer_incarnation,
+        .sequence = sequence,
+        .acknowledged = session->received,
+        .message = message,
+    };
+    session->acknowledged = session->received;
+    session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->host.send(session->host.context, &envelope);
+}
+
+static void transmit_queue(struct weft_session *session) {
+    for (struct weft_list *link = session->queue.next; link != &session->queue; link = link->next) {
+        struct entry *entry = weft_list_entry(link, struct entry, link);
+        transmit(session, entry->sequence, entry->message);
+    }
+}
+
+static void arm_retransmit(struct weft_session *session, uint64_t now_ns) {
+    session->retransmit_at_ns = weft_list_is_empty(&session->queue) || !session->connected
+                                    ? WEFT_DEADLINE_NEVER_NS
+                                    : now_ns + (session->options.retransmit_after_ns << session->backoff);
+}
+
+/* Without a connection there is only so much patience, counted from when it first matters. */
+static void arm_lost(struct weft_session *session, uint64_t now_ns) {
+    bool matters = session->peer_incarnation != 0 || !weft_list_is_empty(&session->queue);
+    if (session->connected || !matters) {
+        session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
+    } else if (session->lost_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        session->lost_at_ns = now_ns + session->options.lost_after_ns;
+    }
+}
+
+static uint64_t payload_bytes(const struct weft_message *message) {
+    return message->kind == WEFT_MESSAGE_DELIVER && message->deliver.value != NULL
+               ? weft_value_size_bytes(message->deliver.value)
+               : 0;
+}
+
+enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
+                                   uint64_t now_ns, struct weft_error **error) {
+    if (take_message->kind == WEFT_MESSAGE_HELLO) {
+        if (session->connected) {
+            transmit(session, 0, take_message);
+        }
+        weft_message_free(take_message);
+        return WEFT_OK;
+    }
+    uint64_t bytes = payload_bytes(take_message);
+    bool alone = weft_list_is_empty(&session->queue); /* a single value may be larger than the limit */
+    if (session->queue_count >= WEFT_SESSION_QUEUE_MAX ||
+        (!alone && session->queue_bytes + bytes > WEFT_SESSION_QUEUE_MAX_BYTES)) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "%zu messages wait for the peer, which is the limit", session->queue_count);
+    }
+    struct entry *entry = malloc(sizeof(*entry));
+    if (entry == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    *entry = (struct entry){.message = take_message, .sequence = ++session->sequence_last, .payload_bytes = bytes};
+    weft_list_append(&session->queue, &entry->link);
+    session->queue_count++;
+    session->queue_bytes += bytes;
+    if (session->connected) {
+        if (alone) {
+            arm_retransmit(session, now_ns);
+        }
+        transmit(session, entry->sequence, entry->message);
+    } else {
+        arm_lost(session, now_ns);
+    }
+    return WEFT_OK;
+}
+
+/* The peer as we knew it is gone: nothing of before counts any more, on either side. */
+static void begin_anew(struct weft_session *session) {
+    struct weft_list undelivered;
+    weft_list_init(&undelivered);
+    weft_list_splice(&undelivered, &session->queue);
+    session->queue_count = 0;
+    session->queue_bytes = 0;
+    if (session->peer_incarnation > session->peer_fence) {
+        session->peer_fence = session->peer_incarnation;
+    }
+    session->peer_incarnation = 0;
+    session->incarnation++;
+    session->sequence_last = 0;
+    session->received = 0;
+    session->acknowledged = 0;
+    session->backoff = 0;
+    session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->retransmit_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
+    for (struct weft_list *link; (link = weft_list_first(&undelivered)) != NULL;) {
+        struct entry *entry = weft_list_entry(link, struct entry, link);
+        weft_list_remove(link);
+        session->host.undelivered(session->host.context, entry->message);
+        free(entry);
+    }
+    session->host.lost(session->host.context);
+}
+
+static void acknowledged(struct weft_session *session, uint64_t sequence, uint64_t now_ns) {
+    bool progress = false;
+    while (!weft_list_is_empty(&session->queue)) {
+        struct entry *entry = weft_list_entry(weft_list_first(&session->queue), struct entry, link);
+        if (entry->sequence > sequence) {
+            break;
+        }
+        drop_first(session);
+        progress = true;
+    }
+    if (progress) {
+        session->backoff = 0;
+        arm_retransmit(session, now_ns);
+    }
+}
+
+static void note_received(struct weft_session *session, uint64_t now_ns) {
+    if (session->received - session->acknowledged >= ACKNOWLEDGE_EVERY) {
+        session->acknowledge_at_ns = now_ns;
+    } else if (session->acknowledge_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        session->acknowledge_at_ns = now_ns + session->options.acknowledge_after_ns;
+    }
+}
+
+void weft_session_received(struct weft_session *session, struct weft_envelope *envelope, uint64_t now_ns) {
+    cleanup_message struct weft_message *message = steal(&envelope->message);
+    if (envelope->incarnation <= session->peer_fence || envelope->incarnation < session->peer_incarnation) {
+        return; /* from an end that is gone */
+    }
+    if (envelope->incarnation != session->peer_incarnation) {
+        if (session->peer_incarnation != 0) {
+            begin_anew(session);
+        }
+        session->peer_incarnation = envelope->incarnation;
+    }
+    if (envelope->peer_incarnation != 0 && envelope->peer_incarnation != session->incarnation) {
+        session->acknowledge_at_ns = now_ns; /* it was for an end of ours that is gone: let the peer hear of this one */
+        return;
+    }
+    if (envelope->peer_incarnation != 0) {
+        acknowledged(session, envelope->acknowledged, now_ns);
+    }
+    if (message == NULL) {
+        return;
+    }
+    if (envelope->sequence == 0) {
+        session->host.deliver(session->host.context, steal(&message));
+        return;
+    }
+    if (envelope->sequence == session->received + 1) {
+        session->received++;
+        note_received(session, now_ns);
+        session->host.deliver(session->host.context, steal(&message));
+    } else {
+        session->acknowledge_at_ns = now_ns; /* twice, or after a gap: the peer should hear where we are */
+    }
+}
+
+void weft_session_connected(struct weft_session *session, uint64_t now_ns) {
+    session->connected = true;
+    session->backoff = 0;
+    session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
+    transmit_queue(session);
+    arm_retransmit(session, now_ns);
+}
+
+void weft_session_disconnected(struct weft_session *session, uint64_t now_ns) {
+    session->connected = false;
+    session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS; /* the reconnect brings it */
+    arm_retransmit(session, now_ns);
+    arm_lost(session, now_ns);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+uint64_t weft_session_deadline_ns(const struct weft_session *session) {
+    return earlier(session->acknowledge_at_ns, earlier(session->retransmit_at_ns, session->lost_at_ns));
+}
+
+void weft_session_tick(struct weft_session *session, uint64_t now_ns) {
+    if (now_ns >= session->lost_at_ns) {
+        begin_anew(session);
+        return;
+    }
+    if (now_ns >= session->retransmit_at_ns) {
+        session->backoff += session->backoff < BACKOFF_MAX;
+        transmit_queue(session);
+        arm_retransmit(session, now_ns);
+    }
+    if (now_ns >= session->acknowledge_at_ns) {
+        session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
+        if (session->connected) {
+            transmit(session, 0, NULL);
+        }
+    }
+}
+
+size_t weft_session_queued(const struct weft_session *session) {
+    return session->queue_count;
+}
+
+bool weft_session_is_connected(const struct weft_session *session) {
+    return session->connected;
+}

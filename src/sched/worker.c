@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/worker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/worker_parts.h"
+
+/* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a gateway cannot say so. */
+#define SWEEP_EVERY_NS (500 * WEFT_NS_PER_MS)
+
+struct weft_worker *weft_worker_new(const struct weft_worker_host *host, const struct weft_resources *resources)
+{
+    struct weft_worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        return NULL;
+    }
+    struct weft_needs tags = {.tags = resources->tags, .tags_count = resources->tags_count};
+    struct weft_needs copy;
+    if (!weft_needs_copy(&tags, &copy)) {
+        free(worker);
+        return NULL;
+    }
+    worker->host = *host;
+    worker->resources = *resources;
+    worker->resources.tags = copy.tags;
+    worker->resources.tags_count = copy.tags_count;
+    weft_list_init(&worker->ready);
+    weft_list_init(&worker->running);
+    weft_list_init(&worker->reports);
+    worker->reports_at_ns = WEFT_DEADLINE_NEVER_NS;
+    worker->sweep_at_ns = WEFT_DEADLINE_NEVER_NS;
+    return worker;
+}
+
+static void plan_free(struct weft_worker *worker, struct plan *plan)
+{
+    HASH_DEL(worker->plans, plan);
+    worker->plans_count--;
+    weft_node_plan_fini(&plan->content);
+    free(plan);
+}
+
+void plan_unuse(struct weft_worker *worker, struct plan *plan)
+{
+    weft_assert(plan->runs > 0);
+    plan->runs--;
+    if (plan->runs == 0 && plan->released) {
+        plan_free(worker, plan);
+    }
+}
+
+static void plan_release(struct weft_worker *worker, struct plan *plan)
+{
+    plan->released = true;
+    if (plan->runs == 0) {
+        plan_free(worker, plan);
+    }
+}
+
+void weft_worker_free(struct weft_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    struct run *run, *next_run;
+    HASH_ITER (hh, worker->runs, run, next_run) {
+        run_drop(worker, run);
+    }
+    weft_assert(worker->running_count == 0);
+    reports_drop(worker, NULL);
+    struct plan *plan, *next_plan;
+    HASH_ITER (hh, worker->plans, plan, next_plan) {
+        plan_free(worker, plan);
+    }
+    HASH_CLEAR(hh, worker->ended_map);
+    weft_needs_fini(&(struct weft_needs){.tags = worker->resources.tags, .tags_count = worker->resources.tags_count});
+    free(worker);
+}
+
+static struct plan *find_plan(struct weft_worker *worker, uint64_t gateway, uint64_t number)
+{
+    struct plan_key key = {gateway, number};
+    struct plan *plan = NULL;
+    HASH_FIND(hh, worker->plans, &key, sizeof(key), plan);
+    return plan;
+}
+
+const char *plan_step_name(const struct plan *plan, uint32_t step)
+{
+    for (size_t i = 0; i < plan->content.tasks_count; i++) {
+        if (plan->content.tasks[i].step == step) {
+            return plan->content.tasks[i].step_name;
+        }
+    }
+    return NULL;
+}
+
+void remember_ended(struct weft_worker *worker, struct weft_request_id request)
+{
+    struct ended_request *known = NULL;
+    HASH_FIND(hh, worker->ended_map, &request, sizeof(request), known);
+    if (known != NULL) {
+        return;
+    }
+    struct ended_request *slot = &worker->ended[worker->ended_next];
+    worker->ended_next = (worker->ended_next + 1) % WEFT_WORKER_ENDED_MAX;
+    if (weft_map_added(slot)) {
+        HASH_DEL(worker->ended_map, slot);
+    }
+    *slot = (struct ended_request){.request = request};
+    HASH_ADD(hh, worker->ended_map, request, sizeof(slot->request), slot);
+}
+
+static bool has_ended(struct weft_worker *worker, struct weft_request_id request)
+{
+    struct ended_request *known = NULL;
+    HASH_FIND(hh, worker->ended_map, &request, sizeof(request), known);
+    return known != NULL;
+}
+
+static bool has_tag(const struct weft_resources *resources, const char *tag)
+{
+    for (size_t i = 0; i < resources->tags_count; i++) {
+        if (strcmp(resources->tags[i], tag) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum weft_status check_task(struct weft_worker *worker, const struct weft_plan_task *task,
+                                   struct weft_error **error)
+{
+    const struct weft_resources *has = &worker->resources;
+    if (task->needs.slots > has->slots) {
+        return weft_error_set(error, WEFT_FAILED_PRECONDITION, "model \"%s\" needs %u slots, the node has %u",
+                              task->model, task->needs.slots, has->slots);
+    }
+    if (has->memory_bytes != 0 && task->needs.memory_bytes > has->memory_bytes) {
+        return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                              "model \"%s\" needs %" PRIu64 " bytes of memory, the node has %" PRIu64, task->model,
+                              task->needs.memory_bytes, has->memory_bytes);
+    }
+    for (size_t i = 0; i < task->needs.tags_count; i++) {
+        if (!has_tag(has, task->needs.tags[i])) {
+            return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                                  "model \"%s\" needs a node tagged \"%s\", and this one is not", task->model,
+                                  task->needs.tags[i]);
+        }
+    }
+    if (task->after_count > 64) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "step \"%s\" waits for more than 64 others",
+                              task->step_name);
+    }
+    return worker->host.check(worker->host.context, task, error);
+}
+
+/* Keeps a copy of the plan. Preparing it again is harmless. */
+static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_node_plan *content,
+                                  struct weft_error **error)
+{
+    if (find_plan(worker, content->gateway, content->plan) != NULL) {
+        return WEFT_OK;
+    }
+    if (content->gateway_node >= content->nodes_count) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "the plan does not say where its gateway is");
+    }
+    for (size_t i = 0; i < content->tasks_count; i++) {
+        enum weft_status status = check_task(worker, &content->tasks[i], error);
+        if (status != WEFT_OK) {
+            weft_error_set_place(error, &(struct weft_error_place){.pipeline = content->pipeline,
+                                                                   .step = content->tasks[i].step_name});
+            return status;
+        }
+    }
+    if (worker->plans_count >= WEFT_WORKER_PLANS_MAX) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "the node keeps %d plans already",
+                              WEFT_WORKER_PLANS_MAX);
+    }
+    struct plan *plan = calloc(1, sizeof(*plan));
+    if (plan == NULL || !weft_node_plan_copy(content, &plan->content)) {
+        free(plan);
+        return weft_error_set_out_of_memory(error);
+    }
+    plan->key = (struct plan_key){content->gateway, content->plan};
+    HASH_ADD(hh, worker->plans, key, sizeof(plan->key), plan);
+    if (!weft_map_added(plan)) {
+        weft_node_plan_fini(&plan->content);
+        free(plan);
+        return weft_error_set_out_of_memory(error);
+    }
+    worker->plans_count++;
+    return WEFT_OK;
+}
+
+static void prepare(struct weft_worker *worker, const struct weft_node_plan *content)
+{
+    if (content->gateway_node >= content->nodes_count) {
+        return; /* nobody to answer */
+    }
+    cleanup_message struct weft_message *answer = weft_message_new(WEFT_MESSAGE_PREPARED);
+    if (answer == NULL) {
+        return; /* the gateway's deadline ends the request */
+    }
+    answer->prepared.gateway = content->gateway;
+    answer->prepared.plan = content->plan;
+    (void)keep_plan(worker, content, &answer->prepared.error);
+    struct weft_send_outcome outcome;
+    if (worker->host.send(worker->host.context, &content->nodes[content->gateway_node], answer, &outcome, NULL) ==
+        WEFT_OK) {
+        answer = NULL;
+    }
+}
+
+static uint64_t saturating_add(uint64_t a, uint64_t b)
+{
+    uint64_t sum = 0;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static bool works_init(struct run *run)
+{
+    static const struct weft_machine_state table[] = {
+        [TASK_WAITING] = {"waiting", WEFT_MACHINE_NEXT(TASK_READY) | WEFT_MACHINE_NEXT(TASK_DONE)},
+        [TASK_READY] = {"ready", WEFT_MACHINE_NEXT(TASK_RUNNING) | WEFT_MACHINE_NEXT(TASK_DONE)},
+        [TASK_RUNNING] = {"running", WEFT_MACHINE_NEXT(TASK_STOPPING) | WEFT_MACHINE_NEXT(TASK_DONE)},
+        [TASK_STOPPING] = {"stopping", WEFT_MACHINE_NEXT(TASK_DONE)},
+        [TASK_DONE] = {"done", 0},
+    };
+    const struct weft_node_plan *content = &run->plan->content;
+    for (size_t i = 0; i < content->tasks_count; i++) {
+        struct work *work = &run->works[i];
+        const struct weft_plan_task *step = &content->tasks[i];
+        work->run = run;
+        work->machine = (struct weft_machine){table, TASK_WAITING};
+        weft_list_init(&work->link);
+        work->task.request = run->request;
+        work->task.plan = content;
+        work->task.step = step;
+        work->task.parameters = &run->parameters;
+        work->task.id = run->id != NULL ? run->id : "";
+        work->task.trace = run->trace;
+        work->task.attempt = run->attempt;
+        work->task.deadline_ns = run->deadline_ns;
+        work->task.inputs = calloc(step->inputs_count + 1, sizeof(struct weft_value *));
+        if (work->task.inputs == NULL) {
+            return false;
+        }
+        work->missing = step->after_count;
+        for (size_t input = 0; input < step->inputs_count; input++) {
+            work->task.inputs[input] = weft_value_ref(step->inputs[input].constant);
+            work->missing += step->inputs[input].constant == NULL;
+        }
+        run->open++;
+    }
+    return true;
+}
+
+static void run_free(struct run *run)
+{
+    for (size_t i = 0; run->works != NULL && i < run->plan->content.tasks_count; i++) {
+        struct work *work = &run->works[i];
+        for (size_t input = 0; work->task.inputs != NULL && input < work->task.step->inputs_count; input++) {
+            weft_value_unref(work->task.inputs[input]);
+        }
+        free(work->task.inputs);
+    }
+    free(run->works);
+    free(run->id);
+    weft_parameters_fini(&run->parameters);
+    free(run);
+}
+
+static struct run *run_new(struct weft_worker *worker, struct plan *plan, const struct weft_deliver *deliver,
+                           uint64_t now_ns)
+{
+    struct run *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        return NULL;
+    }
+    run->request = deliver->request;
+    run->plan = plan;
+    run->trace = deliver->trace;
+    run->attempt = deliver->attempt;
+    run->deadline_ns = saturating_add(now_ns, deliver->timeout_ns);
+    run->id = deliver->id != NULL ? strdup(deliver->id) : NULL;
+    run->works = calloc(plan->content.tasks_count, sizeof(*run->works));
+    if ((deliver->id != NULL && run->id == NULL) || run->works == NULL ||
+        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK || !works_init(run)) {
+        run_free(run);
+        return NULL;
+    }
+    HASH_ADD(hh, worker->runs, request, sizeof(run->request), run);
+    if (!weft_map_added(run)) {
+        run_free(run);
+        return NULL;
+    }
+    plan->runs++;
+    worker->runs_count++;
+    if (worker->sweep_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        worker->sweep_at_ns = now_ns + SWEEP_EVERY_NS;
+    }
+    return run;
+}
+
+void run_settle(struct weft_worker *worker, struct run *run)
+{
+    if (run->open > 0) {
+        return;
+    }
+    struct plan *plan = run->plan;
+    remember_ended(worker, run->request);
+    HASH_DEL(worker->runs, run);
+    worker->runs_count--;
+    run_free(run);
+    plan_unuse(worker, plan);
+}
+
+/* Whether any task of the plan waits for this. */
+static bool is_for(const struct plan *plan, const struct weft_deliver *deliver)
+{
+    for (size_t i = 0; i < plan->content.tasks_count; i++) {
+        const struct weft_plan_task *task = &plan->content.tasks[i];
+        for (size_t input = 0; input < task->inputs_count; input++) {
+            if (task->inputs[input].constant == NULL && task->inputs[input].from_step == deliver->from_step &&
+                task->inputs[input].from_output == deliver->from_output) {
+                return true;
+            }
+        }
+        for (size_t after = 0; after < task->after_count; after++) {
+            if (deliver->from_output == WEFT_OUTPUT_FINISHED && task->after[after] == deliver->from_step) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void refuse_run(struct weft_worker *worker, struct plan *plan, const struct weft_deliver *deliver)
+{
+    cleanup_error struct weft_error *error = NULL;
+    if (worker->runs_count >= WEFT_WORKER_RUNS_MAX) {
+        (void)weft_error_set(&error, WEFT_RESOURCE_EXHAUSTED, "the node holds %d requests already",
+                             WEFT_WORKER_RUNS_MAX);
+    } else {
+        (void)weft_error_set_out_of_memory(&error);
+    }
+    remember_ended(worker, deliver->request);
+    report_failed(worker, plan, deliver->request, plan->content.tasks[0].step, deliver->attempt, error);
+}
+
+static void deliver(struct weft_worker *worker, const struct weft_deliver *deliver, uint64_t now_ns)
+{
+    struct plan *plan = find_plan(worker, deliver->request.gateway, deliver->plan);
+    if (plan == NULL || !is_for(plan, deliver) || has_ended(worker, deliver->request)) {
+        return;
+    }
+    struct run *run = NULL;
+    HASH_FIND(hh, worker->runs, &deliver->request, sizeof(deliver->request), run);
+    if (run == NULL) {
+        run = worker->runs_count < WEFT_WORKER_RUNS_MAX ? run_new(worker, plan, deliver, now_ns) : NULL;
+        if (run == NULL) {
+            refuse_run(worker, plan, deliver);
+            return;
+        }
+    }
+    if (!run->dropped && run->plan == plan) {
+        run_accept(worker, run, deliver, now_ns);
+    }
+}
+
+static void cancel(struct weft_worker *worker, const struct weft_cancel *cancel)
+{
+    struct run *run = NULL;
+    HASH_FIND(hh, worker->runs, &cancel->request, sizeof(cancel->request), run);
+    remember_ended(worker, cancel->request);
+    if (run != NULL) {
+        run_drop(worker, run);
+    }
+}
+
+static void release(struct weft_worker *worker, const struct weft_prepared *release)
+{
+    struct plan *plan = find_plan(worker, release->gateway, release->plan);
+    if (plan != NULL) {
+        plan_release(worker, plan);
+    }
+}
+
+void weft_worker_message(struct weft_worker *worker, struct weft_message *message, uint64_t now_ns)
+{
+    switch (message->kind) {
+    case WEFT_MESSAGE_PREPARE:
+        prepare(worker, &message->prepare);
+        break;
+    case WEFT_MESSAGE_RELEASE:
+        release(worker, &message->release);
+        break;
+    case WEFT_MESSAGE_DELIVER:
+        deliver(worker, &message->deliver, now_ns);
+        break;
+    case WEFT_MESSAGE_CANCEL:
+        cancel(worker, &message->cancel);
+        break;
+    case WEFT_MESSAGE_HELLO:
+    case WEFT_MESSAGE_PREPARED:
+    case WEFT_MESSAGE_REPORT:
+        break;
+    }
+    start_ready(worker, now_ns);
+}
+
+void weft_worker_undelivered(struct weft_worker *worker, const struct weft_message *message, const char *node,
+                             uint64_t now_ns)
+{
+    if (message->kind != WEFT_MESSAGE_DELIVER) {
+        return;
+    }
+    const struct weft_deliver *lost = &message->deliver;
+    struct plan *plan = find_plan(worker, lost->request.gateway, lost->plan);
+    if (plan == NULL) {
+        return;
+    }
+    cleanup_error struct weft_error *error = NULL;
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away before it had the output of step \"%s\"",
+                         node, plan_step_name(plan, lost->from_step));
+    weft_error_set_place(&error, &(struct weft_error_place){.node = node});
+    report_failed(worker, plan, lost->request, lost->from_step, lost->attempt, error);
+    start_ready(worker, now_ns);
+}
+
+void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_t generation, uint64_t now_ns)
+{
+    (void)node;
+    struct run *run, *next_run;
+    HASH_ITER (hh, worker->runs, run, next_run) {
+        if (run->request.gateway == generation) {
+            run_drop(worker, run);
+        }
+    }
+    struct plan *plan, *next_plan;
+    HASH_ITER (hh, worker->plans, plan, next_plan) {
+        if (plan->key.gateway == generation) {
+            reports_drop(worker, plan);
+            plan_release(worker, plan);
+        }
+    }
+    start_ready(worker, now_ns);
+}
+
+static void sweep(struct weft_worker *worker, uint64_t now_ns)
+{
+    struct run *run, *next_run;
+    HASH_ITER (hh, worker->runs, run, next_run) {
+        if (now_ns >= run->deadline_ns) {
+            run_drop(worker, run);
+        }
+    }
+    worker->sweep_at_ns = worker->runs != NULL ? now_ns + SWEEP_EVERY_NS : WEFT_DEADLINE_NEVER_NS;
+}
+
+/* The running task that is next to be reported as started; NULL if none. */
+static struct work *next_unreported(const struct weft_worker *worker)
+{
+    struct weft_list *last = worker->running.previous;
+    struct work *found = NULL;
+    for (; last != &worker->running; last = last->previous) {
+        struct work *work = weft_list_entry(last, struct work, link);
+        if (work->started_reported) {
+            break; /* all before it started earlier */
+        }
+        found = work;
+    }
+    return found;
+}
+
+uint64_t weft_worker_deadline_ns(const struct weft_worker *worker)
+{
+    uint64_t deadline_ns = worker->sweep_at_ns < worker->reports_at_ns ? worker->sweep_at_ns : worker->reports_at_ns;
+    const struct work *work = next_unreported(worker);
+    if (work != NULL && work->started_ns + WEFT_WORKER_STARTED_AFTER_NS < deadline_ns) {
+        deadline_ns = work->started_ns + WEFT_WORKER_STARTED_AFTER_NS;
+    }
+    return deadline_ns;
+}
+
+void weft_worker_tick(struct weft_worker *worker, uint64_t now_ns)
+{
+    for (struct work *work; (work = next_unreported(worker)) != NULL;) {
+        if (now_ns < work->started_ns + WEFT_WORKER_STARTED_AFTER_NS) {
+            break;
+        }
+        report_started(worker, work, now_ns);
+    }
+    if (now_ns >= worker->reports_at_ns) {
+        reports_flush(worker);
+    }
+    if (now_ns >= worker->sweep_at_ns) {
+        sweep(worker, now_ns);
+    }
+    start_ready(worker, now_ns);
+}
+
+struct weft_worker_state weft_worker_state(const struct weft_worker *worker)
+{
+    return (struct weft_worker_state){
+        .slots_used = worker->slots_used,
+        .memory_used_bytes = worker->memory_used_bytes,
+        .plans = worker->plans_count,
+        .runs = worker->runs_count,
+        .ready = worker->ready_count,
+        .running = worker->running_count,
+    };
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_SCHED_WORKER_PARTS_H
+#define WEFT_SCHED_WORKER_PARTS_H
+
+/*
+ * The inside of the worker, shared by its files: worker.c (messages and life), worker_tasks.c (what runs when) and
+ * worker_reports.c (what the gateway hears). Nobody else includes it.
+ */
+
+#include "base/list.h"
+#include "base/map.h"
+#include "sched/machine.h"
+#include "sched/worker.h"
+
+enum task_state { TASK_WAITING, TASK_READY, TASK_RUNNING, TASK_STOPPING, TASK_DONE };
+
+struct run;
+
+/* A task and what the worker knows of it; `task` is what the host sees. */
+struct work {
+    struct weft_task task; /* first, so that the host's pointer leads back */
+    struct run *run;
+    struct weft_machine machine;
+    struct weft_list link; /* in worker.ready or worker.running */
+    size_t missing;        /* inputs and predecessors still awaited */
+    uint64_t after_seen;   /* bit i: the i-th predecessor has finished */
+    uint64_t started_ns;
+    bool started_reported;
+    uint32_t parts; /* of streamed outputs, sent so far */
+};
+
+struct plan {
+    struct plan_key {
+        uint64_t gateway;
+        uint64_t plan;
+    } key;
+    struct weft_node_plan content;
+    size_t runs; /* that use it */
+    bool released;
+    UT_hash_handle hh;
+};
+
+/* What a node holds of one request. */
+struct run {
+    struct weft_request_id request;
+    struct plan *plan;
+    char *id;
+    struct weft_parameters parameters;
+    struct weft_trace trace;
+    uint64_t deadline_ns;
+    uint32_t attempt;
+    size_t open;  /* tasks that are not DONE */
+    bool dropped; /* cancelled, failed or late: nothing more is started or sent */
+    struct work *works;
+    UT_hash_handle hh;
+};
+
+/* A report that waits for company. */
+struct pending_report {
+    struct weft_list link;
+    struct weft_message *message;
+    struct plan *plan;
+};
+
+struct ended_request {
+    struct weft_request_id request;
+    UT_hash_handle hh;
+};
+
+struct weft_worker {
+    struct weft_worker_host host;
+    struct weft_resources resources;
+    uint32_t slots_used;
+    uint64_t memory_used_bytes;
+
+    struct plan *plans; /* by key */
+    size_t plans_count;
+    struct run *runs; /* by request */
+    size_t runs_count;
+    struct weft_list ready;
+    size_t ready_count;
+    struct weft_list running; /* by start */
+    size_t running_count;
+
+    struct ended_request *ended_map;
+    struct ended_request ended[WEFT_WORKER_ENDED_MAX]; /* a ring */
+    size_t ended_next;
+
+    struct weft_list reports; /* of pending_report */
+    size_t reports_count;
+    uint64_t reports_at_ns;
+    uint64_t sweep_at_ns;
+};
+
+/* worker_tasks.c */
+void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver, uint64_t now_ns);
+void run_drop(struct weft_worker *worker, struct run *run);
+void start_ready(struct weft_worker *worker, uint64_t now_ns);
+/* Frees the run if nothing of it is open. */
+void run_settle(struct weft_worker *worker, struct run *run);
+
+/* worker_reports.c */
+void report_started(struct weft_worker *worker, struct work *work, uint64_t now_ns);
+void report_finished(struct weft_worker *worker, struct work *work, const struct weft_task_result *result,
+                     struct weft_report_transfer *take_transfers, size_t transfers_count, uint64_t bytes_out,
+                     uint64_t now_ns);
+void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request, uint32_t step,
+                   uint32_t attempt, struct weft_error *error);
+void reports_flush(struct weft_worker *worker);
+void reports_drop(struct weft_worker *worker, const struct plan *plan);
+
+/* worker.c */
+void plan_unuse(struct weft_worker *worker, struct plan *plan);
+void remember_ended(struct weft_worker *worker, struct weft_request_id request);
+const char *plan_step_name(const struct plan *plan, uint32_t step);
+
+#endif
