@@ -1,0 +1,33 @@
+#!/usr/bin/python3
+"""Trains the networks of the portrait case: train.py [enhance|scene|generate ...] [--minutes N] [--out DIR].
+
+Each training has a fixed seed, prints its time and its held-out quality, and writes one ONNX file. Run
+it with Debian's python3-torch, python3-onnx and python3-skimage; one core is enough.
+"""
+
+import argparse
+import importlib
+import os
+import time
+
+import torch
+
+MINUTES = {"enhance": 15, "scene": 15, "generate": 35}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="*", default=list(MINUTES), metavar="network")
+    parser.add_argument("--minutes", type=float, help="instead of each network's own")
+    parser.add_argument("--out", default="/tmp/weft-train/out", help="folder for weights and ONNX files")
+    arguments = parser.parse_args()
+    os.makedirs(arguments.out, exist_ok=True)
+    torch.set_num_threads(1)
+    for name in arguments.networks:
+        start = time.time()
+        importlib.import_module(name).train(arguments.out, arguments.minutes or MINUTES[name])
+        print("%s: %.1f minutes in all" % (name, (time.time() - start) / 60), flush=True)
+
+
+if __name__ == "__main__":
+    main()
