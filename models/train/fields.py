@@ -25,7 +25,8 @@ def uniform(seed, stream, count):
     """`count` numbers in [0, 1) for each of the seeds [b]: FP32 [b, count]."""
     key = torch.remainder(seed, PRIME).unsqueeze(1)
     high = torch.remainder(torch.div(seed, PRIME, rounding_mode="trunc"), PRIME).unsqueeze(1)
-    x = torch.arange(stream * STREAM, stream * STREAM + count, dtype=torch.int64).unsqueeze(0)
+    # Counted at run time (by a sum of ones made of the seed), so that no counters are kept in the file.
+    x = torch.cumsum((seed[:1] * 0 + 1).expand(count), 0).unsqueeze(0) + (stream * STREAM - 1)
     x = torch.remainder(x + high * 7919, PRIME)
     for constant in ROUNDS:
         x = torch.remainder(x + key + constant, PRIME)
@@ -65,24 +66,32 @@ def lattice(noise, xy, width, height):
 
 
 class Noise:
-    """The lattices of one seed (or of a batch of seeds)."""
+    """The noise of one seed, or of a batch of seeds; may keep what it made, for a training that comes back
+    to the same seeds."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, keep=False):
         self.seed = seed
         self.batch = seed.shape[0]
+        self.kept = {} if keep else None
 
-    def plane(self, stream, offset, channels, width, height):
-        count = channels * (height + 1) * (width + 1)
-        u = uniform(self.seed, stream, offset + count)[:, offset:]
-        return u.reshape(self.batch, channels, height + 1, width + 1)
+    def uniform(self, stream, count):
+        if self.kept is None:
+            return uniform(self.seed, stream, count)
+        if (stream, count) not in self.kept:
+            self.kept[stream, count] = uniform(self.seed, stream, count)
+        return self.kept[stream, count]
 
     def octaves(self, stream, xy, sizes, channels=1):
         """The sum of lattices: sizes are (width, height, gain)."""
+        count = sum(channels * (height + 1) * (width + 1) for width, height, _ in sizes)
+        noise = self.uniform(stream, count)
         offset, total, gains = 0, None, 0.0
         for width, height, gain in sizes:
-            value = lattice(self.plane(stream, offset, channels, width, height), xy, width, height) * gain
+            next_offset = offset + channels * (height + 1) * (width + 1)
+            plane = noise[:, offset:next_offset].reshape(self.batch, channels, height + 1, width + 1)
+            value = lattice(plane, xy, width, height) * gain
             total = value if total is None else total + value
-            offset += channels * (height + 1) * (width + 1)
+            offset = next_offset
             gains += gain * gain
         return total / (0.75 * gains ** 0.5)
 
@@ -92,12 +101,11 @@ def gather(table, index):
     return torch.gather(table, 1, index)
 
 
-def fields(seed, xy, theta):
-    """All that the picture is made of: [b, CHANNELS, n]; seed INT64 [b], xy [b, n, 2] in 0..1 (y down),
+def fields(noise, xy, theta):
+    """All that the picture is made of: [b, CHANNELS, n]; noise of [b] seeds, xy [b, n, 2] in 0..1 (y down),
     theta [b, THETA], the picture's style, of which the ground and the light depend."""
-    noise = Noise(seed)
     x, y = xy[..., 0], xy[..., 1]
-    row = torch.stack([x, torch.zeros_like(x)], 2)
+    row = torch.stack([x, x * 0], 2)
     out = [x * 2 - 1, y * 2 - 1]
 
     # 1: horizon, light and perspective.
@@ -111,7 +119,7 @@ def fields(seed, xy, theta):
     depth = 0.06 / (below.clamp(min=0.0) + 0.03)
     near = torch.stack([0.5 + (x - 0.5) * depth * 0.5, depth * 0.5], 2)
     out.append(noise.octaves(GROUND, near, ((40, 40, 1.0), (90, 90, 0.7)))[:, 0])
-    out.append(noise.octaves(GROUND + 20, near, ((180, 120, 1.0), (400, 240, 0.8)))[:, 0])
+    out.append(noise.octaves(GROUND + 20, near, ((180, 120, 1.0), (300, 200, 0.8)))[:, 0])
 
     # 2: curves over the width.
     curves = noise.octaves(RIDGES, row, [(w, 1, g) for w, g in RIDGE_OCTAVES], RIDGE_CURVES)
@@ -128,7 +136,7 @@ def fields(seed, xy, theta):
 
     # 4: rows of objects: where in its cell a point lies, and two random numbers of that cell.
     for k, count in enumerate(CELL_COUNTS):
-        table = uniform(seed, CELLS + 20 * k, 3 * count)
+        table = noise.uniform(CELLS + 20 * k, 3 * count)
         place = x * count
         index = torch.floor(place).clamp(0, count - 1).to(torch.int64)
         jitter = gather(table[:, :count], index)
@@ -138,7 +146,7 @@ def fields(seed, xy, theta):
 
     # 5: windows of houses.
     width, height = WINDOW_LATTICE
-    table = uniform(seed, WINDOWS, width * height)
+    table = noise.uniform(WINDOWS, width * height)
     px, py = x * width, y * height
     ix = torch.floor(px).clamp(0, width - 1)
     iy = torch.floor(py).clamp(0, height - 1)
@@ -148,7 +156,7 @@ def fields(seed, xy, theta):
 
     # 6: dots: distance to the dot of the cell, and a random number of it.
     for k, count in enumerate(DOT_LATTICES):
-        table = uniform(seed, DOTS + 20 * k, 3 * count * count)
+        table = noise.uniform(DOTS + 20 * k, 3 * count * count)
         px, py = x * count, y * count
         ix = torch.floor(px).clamp(0, count - 1)
         iy = torch.floor(py).clamp(0, count - 1)

@@ -7,9 +7,10 @@ theta, each about -1..1: 0 warmth, 1 daylight, 2 horizon (up..down), 3 light's p
 4 light's height, 5 and 6 hue, 7 haze, 8 clouds, 9 density, 10 height, 11 detail, 12-15 the scene's own.
 """
 
+import numpy as np
 import torch
 
-from fields import NAMES, THETA, fields
+from fields import NAMES, THETA, Noise, fields
 
 SCENES = ["beach", "forest", "mountains", "city", "desert", "studio", "meadow", "unknown"]
 
@@ -175,7 +176,7 @@ def mountains(p):
         size = high * (1 + 0.35 * a)
         base = foot + 0.03 * b
         up = ((base - p.below) / size).clamp(0, 1)
-        wide = 0.46 * (1 - up) * (1 + 0.28 * p.grain * smooth(0, 0.2, up)) * (0.80 + 0.20 * torch.cos(up * 40))
+        wide = 0.46 * (1 - up) * (1 + 0.28 * p.grain * smooth(0, 0.2, up)) * (0.85 + 0.25 * p.wavy)
         tree = over(wide - torch.abs(offset), 0.03) * over(base - p.below, 0.004) * over(p.below - base + size)
         stands = (b > (0.0 + 0.35 * k - 0.5 * p.t(9))).float()
         lit = 1 + 0.5 * smooth(0.0, 0.3, offset * -sign) + 0.2 * p.grain
@@ -228,7 +229,7 @@ def desert(p):
     stands = (p.b2 > 0.05 - 0.3 * p.t(9)).float()
     wall = over(0.36 + 0.10 * p.a2 - torch.abs(p.offset2) - 0.5 * (p.below + 0.09).clamp(0, 1), 0.02)
     high = 0.09 + 0.06 * p.a2 + 0.012 * p.ridge3
-    strata = 1 + 0.12 * torch.sin((p.below + 0.004 * p.ridge2) * 260) * 0.5 + 0.12 * p.drape
+    strata = 1 + 0.10 * p.wavy + 0.12 * p.drape
     c = mix(c, mesa * grey(strata) * grey(1 + 0.3 * smooth(-0.2, 0.2, p.offset2 * torch.tanh(-12 * p.sun_dx))),
             stands * wall * over(p.below + high) * 0.92)
     lit = light(p, (0.96, 0.74, 0.46), (0.98, 0.62, 0.30), (0.50, 0.30, 0.32))
@@ -240,7 +241,7 @@ def desert(p):
         up = p.below - crest
         fall = torch.cos(p.x * (5.0 + 1.3 * k) + 2.2 * p.t(12 + k) + 1.2 * k) * torch.sign(p.t(3))
         # The slip face lies under the crest on the side away from the light, and runs out below.
-        edge = fall - 5.0 * up + 0.35 * torch.sin(up * 34 + 3 * p.x) * smooth(0, 0.2, up)
+        edge = fall - 5.0 * up + 0.25 * p.wavy * smooth(0, 0.2, up)
         side = 1 - smooth(-0.12, 0.30, edge) * smooth(0.30, 0.05, up)
         side = side * (0.78 + 0.22 * smooth(-1.2, 1.0, -fall + 0.25 * p.mid))
         body = mix(dark, lit, side) * (1 + 0.07 * grey(p.ground) * 1.2 + 0.06 * grey(p.fine_ground) + 0.03 * grey(p.wavy))
@@ -256,7 +257,7 @@ def desert(p):
     arm = over(0.045 - torch.abs(torch.abs(p.offset1) - 0.19), 0.025) * over(foot - high * 0.45 - p.below) \
         * over(p.below - foot + high * (0.78 + 0.1 * torch.sign(p.offset1)))
     body = torch.maximum(trunk, torch.maximum(bar, arm))
-    shade = 1 + 0.4 * smooth(-0.1, 0.1, p.offset1 * torch.tanh(-12 * p.sun_dx)) + 0.15 * torch.cos(p.offset1 * 160)
+    shade = 1 + 0.4 * smooth(-0.1, 0.1, p.offset1 * torch.tanh(-12 * p.sun_dx)) + 0.15 * p.drape
     return mix(c, plant * grey(shade), grows * body)
 
 
@@ -337,31 +338,56 @@ def unknown(p):
 DRAWERS = [beach, forest, mountains, city, desert, studio, meadow, unknown]
 
 
-def style(kind, count, random, place=None):
+def style(kind, count, random, place=None, glow=None):
     """Draws theta for `count` pictures of a kind: what goes together in that scene. `place` [count] is
-    where the person will stand (0..1): the light keeps to the other side."""
+    where the person will stand (0..1): the light keeps to the other side. `glow` [count, 2] gives warmth
+    and daylight; without it they are drawn too."""
     t = torch.rand(count, THETA, generator=random) * 2 - 1
     if place is None:
         place = torch.rand(count, generator=random)
     name = SCENES[kind]
     away = torch.sign(0.5 - place + 1e-3)
     t[:, 3] = away * (0.35 + 0.6 * torch.rand(count, generator=random))
+    if glow is None:
+        if name == "desert":
+            t[:, 0] = t[:, 0] * 0.7 + 0.3
+        # Late light is low and no longer bright; noon is neither warm nor dim.
+        t[:, 1] = torch.where(t[:, 0] > 0.2, t[:, 1] * 0.9 - 0.2, t[:, 1] * 0.6 + 0.45)
+        if name == "city":
+            t[:, 1] = -0.6 + 0.3 * t[:, 1]
+    else:
+        t[:, :2] = glow
     t[:, 4] = -t[:, 0] * 0.6 + t[:, 4] * 0.4
-    # Late light is low and no longer bright; noon is neither warm nor dim.
-    t[:, 1] = torch.where(t[:, 0] > 0.2, t[:, 1] * 0.9 - 0.2, t[:, 1] * 0.6 + 0.45)
     if name == "city":
-        t[:, 1] = -0.6 + 0.3 * t[:, 1]
         t[:, 4] = 0.3 + 0.5 * t[:, 8]
-    if name == "desert":
-        t[:, 0] = t[:, 0] * 0.7 + 0.3
     if name in ("mountains", "desert", "meadow", "city"):
         t[:, 2] = t[:, 2] * 0.6 + 0.15
     return t.clamp(-1, 1)
 
 
+def lamp(kind, theta):
+    """The light that falls on a person in the scene: (colour [3], how much of it is ambient, its side)."""
+    t = theta.tolist()
+    warm, dim = max(0.0, min(1.0, t[0])), max(0.0, min(1.0, -t[1]))
+    day, gold, dusk = np.array([1.0, 1.0, 1.0]), np.array([1.06, 0.95, 0.80]), np.array([0.80, 0.76, 0.92])
+    c = day + (gold - day) * warm
+    c = c + (dusk - c) * dim * 0.8
+    name = SCENES[kind]
+    if name == "forest":
+        c = c * np.array([0.93, 1.01, 0.88])
+    elif name == "city":
+        c = np.array([0.88, 0.82, 0.92])
+    elif name == "desert":
+        c = c * np.array([1.04, 0.99, 0.92])
+    elif name == "studio":
+        c = np.array([1.0, 0.99, 0.97]) * (1.0 + 0.04 * t[0])
+    ambient = {"forest": 0.66, "city": 0.55, "studio": 0.55, "unknown": 0.7}.get(name, 0.60)
+    return c, ambient, max(-1.0, min(1.0, t[3] * 1.1))
+
+
 def draw(kind, seed, xy, theta):
     """The scene at points: [b, 3, n] in 0..1."""
-    p = Point(fields(seed, xy, theta), theta)
+    p = Point(fields(Noise(seed), xy, theta), theta)
     return DRAWERS[kind](p).clamp(0, 1)
 
 
@@ -380,7 +406,6 @@ def picture(kind, seed, theta, size=512):
 
 if __name__ == "__main__":
     import sys
-    import numpy as np
     from PIL import Image
     size, each = 320, 4
     random = torch.Generator().manual_seed(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
