@@ -12,7 +12,12 @@
  *
  * Threads: load, infer and unload run on an executor thread, where blocking is allowed; with the descriptor's
  * WEFT_MODEL_INLINE flag infer runs on the event loop and must return within some microseconds. cancel runs on the
- * event loop while infer may be running elsewhere: it only asks, and must not block.
+ * event loop while infer may be running elsewhere: it only asks, and must not block. It is never called before infer
+ * was nor after complete was entered, but infer may not have come far (plugin_data may not be set yet: read and write
+ * it atomically if both use it); what cancel needs is therefore given up after complete has returned.
+ *
+ * What a plugin gets wrong (a second complete, an output twice, of the wrong size or written past its end) becomes an
+ * INTERNAL error of the call where the host can see it.
  */
 
 #include <stdbool.h>
@@ -95,6 +100,20 @@ struct weft_model_host {
     /* Ends the call, exactly once; the call's memory is gone afterwards. text says what went wrong (NULL on WEFT_OK).
      * Outputs that were made but not emitted are the (last) answer. Any thread. */
     void (*complete)(struct weft_model_call *call, enum weft_status status, const char *text);
+
+    /* Gives memory of the plugin's own as the output `name`, without a copy: the host reads it until it calls
+     * release(memory, context), on any thread, even after the call has ended; the model is not unloaded before.
+     * False, and then the memory is still the plugin's, where `output` would return NULL. */
+    bool (*output_take)(struct weft_model_call *call, const char *name, enum weft_datatype datatype,
+                        const struct weft_shape *shape, void *memory, size_t size_bytes,
+                        void (*release)(void *memory, void *context), void *context);
+    /* The tensors that config.pbtxt lists, for a plugin that takes them from there (or checks its own against them);
+     * the host refuses a load whose metadata contradicts them. Valid until unload. */
+    const struct weft_tensor_spec *(*configured_inputs)(struct weft_model_handle *handle, size_t *ret_count);
+    const struct weft_tensor_spec *(*configured_outputs)(struct weft_model_handle *handle, size_t *ret_count);
+    /* The file that default_model_filename names in the version's directory; NULL where it names none. Valid until
+     * unload. */
+    const char *(*model_file)(struct weft_model_handle *handle);
 };
 
 /* One inference. The fields are the host's and const for the plugin, except plugin_data. */
@@ -113,7 +132,7 @@ struct weft_model_call {
 enum weft_option_kind { WEFT_OPTION_BOOL, WEFT_OPTION_INT64, WEFT_OPTION_DOUBLE, WEFT_OPTION_STRING };
 
 /* One setting that config.pbtxt may give under `parameters`. The host checks kind and range before load and refuses
- * unknown names, with a suggestion. */
+ * unknown names, with a suggestion. Names that begin with "weft." are the host's; a table may list one to see it too. */
 struct weft_model_option {
     const char *name; /* NULL ends the table */
     enum weft_option_kind kind;
@@ -158,7 +177,8 @@ struct weft_model_plugin {
 
 /* The symbol that the host looks up. */
 #define WEFT_MODEL_PLUGIN_SYMBOL "weft_model_plugin"
-extern const struct weft_model_plugin weft_model_plugin;
+#define WEFT_MODEL_EXPORT __attribute__((visibility("default")))
+extern WEFT_MODEL_EXPORT const struct weft_model_plugin weft_model_plugin;
 
 #ifdef __cplusplus
 }
