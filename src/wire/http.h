@@ -26,6 +26,7 @@
 #include <weft/status.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 
 struct weft_http;
 struct weft_http_stream;
@@ -43,9 +44,9 @@ enum {
     WEFT_HTTP_FIELDS_MAX = 128,
     /* A request target: what proxies agree to carry. [414] */
     WEFT_HTTP_PATH_MAX_BYTES = 8 * 1024,
-    /* Frames that cost work but carry nothing (PING, SETTINGS, empty DATA, PRIORITY, WINDOW_UPDATE of a closed stream,
-     * RST_STREAM), counted as a leaky bucket: each adds one, each payload-bearing request or 16 KiB of data takes some
-     * away. Generous to keepalive and cancellation, deadly to rapid reset (CVE-2023-44487) and its kin.
+    /* Frames that cost work but carry nothing (PING, SETTINGS, empty DATA, PRIORITY, WINDOW_UPDATE), and apart from them
+     * RST_STREAM, counted in leaky buckets: data makes up for the former, finished requests and time for both. Generous
+     * to keepalive and cancellation, deadly to rapid reset (CVE-2023-44487) and its kin.
      * [GOAWAY with ENHANCE_YOUR_CALM] */
     WEFT_HTTP_IDLE_FRAMES_MAX = 1000,
     /* Frames waiting to be written as answers (SETTINGS and PING acknowledgements) to a peer that does not read.
@@ -86,7 +87,8 @@ struct weft_http_field {
     const char *value;
     uint32_t name_length;
     uint32_t value_length;
-    bool constant; /* sending: literals need no copy */
+    bool constant;  /* sending: literals need no copy */
+    bool unindexed; /* sending: secrets, and values that hardly come twice, stay out of HPACK's table */
 };
 
 /* A field of two literals. */
@@ -165,6 +167,9 @@ enum {
 
 /* What the connections of one loop share: the read buffer, output chunks and free streams. */
 struct weft_http_shared *weft_http_shared_new(void);
+/* A clock lets the counts of WEFT_HTTP_IDLE_FRAMES_MAX leak with time (33 a second), so that a connection that lives for
+ * weeks is not held to them for ever. Optional; must outlive shared. */
+void weft_http_shared_set_clock(struct weft_http_shared *shared, const struct weft_clock *clock);
 /* After the last connection. NULL is fine. */
 void weft_http_shared_free(struct weft_http_shared *shared);
 
