@@ -274,7 +274,7 @@ void weft_http1_fill(struct weft_http *http) {
     while (!http->failed && weft_http_output_has_room(http)) {
         struct weft_http_stream *stream = http1->stream;
         bool more = stream != NULL && output_some(stream);
-        if (stream != NULL && !more) {
+        if (stream != NULL) {
             weft_http_stream_tell_drained(stream);
         }
         weft_http1_advance(http);
