@@ -88,9 +88,9 @@ struct weft_timer {
 /* Does not allocate. */
 void weft_timer_init(struct weft_timer *timer, struct weft_loop *loop, void (*fired)(void *context),
                      void *context);
-/* Calls `fired` once, at or up to a millisecond after deadline_ns, never from inside this call. Set
- * again, it moves; WEFT_DEADLINE_NEVER_NS cancels. Out of memory for the loop's table is an error,
- * and the timer is then not set. */
+/* Calls `fired` once, at or up to two milliseconds after deadline_ns, never from inside this call.
+ * Set again, it moves; WEFT_DEADLINE_NEVER_NS cancels. Out of memory for the loop's table is an
+ * error, and the timer is then not set. */
 enum weft_status weft_timer_set(struct weft_timer *timer, uint64_t deadline_ns) WEFT_MUST_CHECK;
 /* Harmless where it isn't set. Must have been called before its storage goes. */
 void weft_timer_cancel(struct weft_timer *timer);

@@ -12,9 +12,11 @@
 
 struct weft_resolve;
 
-/* Called once, never from inside weft_resolve_start. error NULL = found. Not called after a cancel.
- */
-typedef void weft_resolve_done(void *context, const struct weft_address *address,
+enum { WEFT_RESOLVE_ADDRESSES_MAX = 8 };
+
+/* Called once, never from inside weft_resolve_start, not after a cancel. error NULL = at least one
+ * address, in the order to try them. Both borrowed. */
+typedef void weft_resolve_done(void *context, const struct weft_address *addresses, size_t count,
                                struct weft_error *error);
 
 enum weft_status weft_resolve_start(struct weft_loop *loop, const char *text,

@@ -40,9 +40,11 @@ struct weft_stream_handler {
 
 struct weft_stream_methods {
     const char *name; /* "tcp" */
-    /* Up to capacity bytes into memory. Returns the count, 0 at the orderly end, or one of the
+    enum weft_status (*start)(struct weft_stream *stream, struct weft_error **error);
+    void (*pause)(struct weft_stream *stream, bool paused);
+    /* Fills the entries in order. Returns the count of bytes, 0 at the orderly end, or one of the
      * above. */
-    ssize_t (*recv)(struct weft_stream *stream, void *memory, size_t capacity,
+    ssize_t (*recv)(struct weft_stream *stream, const struct iovec *entries, size_t count,
                     struct weft_error **error);
     /* Up to count entries. Returns the bytes taken, or one of the above. */
     ssize_t (*send)(struct weft_stream *stream, const struct iovec *entries, size_t count,
@@ -70,7 +72,7 @@ struct weft_stream {
 enum weft_status weft_stream_start(struct weft_stream *stream,
                                    const struct weft_stream_handler *handler, void *context,
                                    struct weft_error **error) WEFT_MUST_CHECK;
-ssize_t weft_stream_recv(struct weft_stream *stream, void *memory, size_t capacity,
+ssize_t weft_stream_recv(struct weft_stream *stream, const struct iovec *entries, size_t count,
                          struct weft_error **error);
 ssize_t weft_stream_send(struct weft_stream *stream, const struct iovec *entries, size_t count,
                          struct weft_error **error);

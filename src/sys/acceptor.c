@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sys/tcp.h"
+
+enum {
+    /* A burst of clients waits in the kernel rather than being refused; the system's somaxconn
+       (4096) caps it. */
+    BACKLOG = 4096,
+    /* Connections taken in one turn, so that those that are there get their share. */
+    ACCEPTS_PER_TURN = 64,
+    /* How long to leave the door alone when accept fails for want of something. */
+    TROUBLE_PAUSE_MS = 100,
+};
+
+struct weft_acceptor {
+    struct weft_loop *loop;
+    uv_poll_t poll;
+    int socket;
+    int reserve; /* a descriptor to give up when there are no more, so that a client can be refused
+                  */
+    bool paused;
+    struct weft_timer retry;
+    struct weft_tcp_options options;
+    struct weft_address address;
+    const struct weft_acceptor_handler *handler;
+    void *context;
+    bool closed;
+};
+
+static int open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void take(struct weft_acceptor *acceptor, int fd, const struct weft_address *peer)
+{
+    struct weft_error *error = NULL;
+    struct weft_tcp *tcp = NULL;
+    weft_tcp_tune(fd, peer, &acceptor->options);
+    if (weft_tcp_new(acceptor->loop, fd, &tcp, &error) != WEFT_OK) {
+        close(fd);
+        acceptor->handler->troubled(acceptor->context, error);
+        weft_error_unref(error);
+        return;
+    }
+    tcp->stream.peer = *peer;
+    acceptor->handler->accepted(acceptor->context, &tcp->stream);
+}
+
+static void start(struct weft_acceptor *acceptor);
+
+static void trouble(struct weft_acceptor *acceptor, int number)
+{
+    struct weft_error *error = NULL;
+    weft_error_set(&error, WEFT_RESOURCE_EXHAUSTED, "a connection can't be accepted: %s",
+                   strerror(number));
+    if (number == EMFILE || number == ENFILE) {
+        /* The client would hang in the backlog and the poll would spin: refuse it with the
+         * descriptor kept for that. */
+        close(acceptor->reserve);
+        int refused = accept4(acceptor->socket, NULL, NULL, SOCK_CLOEXEC);
+        if (refused >= 0) {
+            close(refused);
+        }
+        acceptor->reserve = open_reserve();
+    }
+    uv_poll_stop(&acceptor->poll);
+    if (weft_timer_set(&acceptor->retry, weft_loop_now_ns() + TROUBLE_PAUSE_MS * WEFT_NS_PER_MS) !=
+        WEFT_OK) {
+        start(acceptor); /* no memory for a pause: go on at once */
+    }
+    acceptor->handler->troubled(acceptor->context, error);
+    weft_error_unref(error);
+}
+
+/* Those belong to the connection that was not made, not to the door (accept(2)). */
+static bool is_the_clients(int number)
+{
+    switch (number) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct weft_acceptor *acceptor = poll->data;
+    (void)status;
+    (void)events;
+    weft_loop_arrived(acceptor->loop, NULL);
+    for (int i = 0; i < ACCEPTS_PER_TURN && !acceptor->closed && !acceptor->paused; i++) {
+        struct weft_address peer = {.length = sizeof(peer.socket_address)};
+        int fd = accept4(acceptor->socket, (struct sockaddr *)&peer.socket_address, &peer.length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            take(acceptor, fd, &peer);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (!is_the_clients(errno)) {
+            trouble(acceptor, errno);
+            return;
+        }
+    }
+}
+
+static void start(struct weft_acceptor *acceptor)
+{
+    if (!acceptor->closed && !acceptor->paused) {
+        uv_poll_start(&acceptor->poll, UV_READABLE, on_poll);
+    }
+}
+
+static void on_retry(void *context)
+{
+    start(context);
+}
+
+static enum weft_status find_address(const char *text, struct weft_address *ret_address,
+                                     struct weft_error **error)
+{
+    char host[WEFT_ADDRESS_TEXT_MAX];
+    uint16_t port = 0;
+    enum weft_status status = weft_address_split(text, host, &port, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (strcmp(host, "localhost") == 0) {
+        char local[32];
+        snprintf(local, sizeof(local), "127.0.0.1:%u", port);
+        return weft_address_parse(local, ret_address, error);
+    }
+    status = weft_address_parse(text, ret_address, error);
+    if (status == WEFT_NOT_FOUND) {
+        weft_error_set_hint(error, "a door's address is numeric, or localhost");
+    }
+    return status;
+}
+
+static int bind_and_listen(const struct weft_address *address, struct weft_address *ret_bound)
+{
+    cleanup_close int fd =
+        socket(address->socket_address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    ret_bound->length = sizeof(ret_bound->socket_address);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd, (const struct sockaddr *)&address->socket_address, address->length) != 0 ||
+        listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&ret_bound->socket_address, &ret_bound->length) != 0) {
+        return -1;
+    }
+    int listening = fd;
+    fd = -1;
+    return listening;
+}
+
+static enum weft_status bind_failed(const char *address, int number, struct weft_error **error)
+{
+    enum weft_status status = number == EADDRINUSE                   ? WEFT_ALREADY_EXISTS
+                              : number == EACCES                     ? WEFT_PERMISSION_DENIED
+                              : number == EADDRNOTAVAIL              ? WEFT_NOT_FOUND
+                              : number == EMFILE || number == ENFILE ? WEFT_RESOURCE_EXHAUSTED
+                                                                     : WEFT_INTERNAL;
+    weft_error_set(error, status, "can't listen on %s: %s", address, strerror(number));
+    if (number == EADDRINUSE) {
+        weft_error_set_hint(error, "another process listens there; choose another port");
+    }
+    return status;
+}
+
+enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
+                                 const struct weft_tcp_options *options,
+                                 const struct weft_acceptor_handler *handler, void *context,
+                                 struct weft_acceptor **ret_acceptor, struct weft_error **error)
+{
+    struct weft_address asked;
+    enum weft_status status = find_address(address, &asked, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    struct weft_acceptor *acceptor = calloc(1, sizeof(*acceptor));
+    if (acceptor == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    acceptor->socket = bind_and_listen(&asked, &acceptor->address);
+    if (acceptor->socket < 0) {
+        status = bind_failed(address, errno, error);
+        free(acceptor);
+        return status;
+    }
+    int failure = uv_poll_init(weft_loop_uv(loop), &acceptor->poll, acceptor->socket);
+    if (failure != 0) {
+        close(acceptor->socket);
+        free(acceptor);
+        return weft_error_set(error, WEFT_INTERNAL, "a door can't be watched: %s",
+                              uv_strerror(failure));
+    }
+    acceptor->poll.data = acceptor;
+    acceptor->loop = loop;
+    acceptor->options = options != NULL ? *options : (struct weft_tcp_options){0};
+    acceptor->handler = handler;
+    acceptor->context = context;
+    acceptor->reserve = open_reserve();
+    weft_timer_init(&acceptor->retry, loop, on_retry, acceptor);
+    start(acceptor);
+    *ret_acceptor = acceptor;
+    return WEFT_OK;
+}
+
+const struct weft_address *weft_acceptor_address(const struct weft_acceptor *acceptor)
+{
+    return &acceptor->address;
+}
+
+void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused)
+{
+    acceptor->paused = paused;
+    if (paused) {
+        uv_poll_stop(&acceptor->poll);
+    } else if (!weft_timer_is_set(&acceptor->retry)) {
+        start(acceptor);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void weft_acceptor_close(struct weft_acceptor *acceptor)
+{
+    if (acceptor == NULL) {
+        return;
+    }
+    acceptor->closed = true;
+    weft_timer_cancel(&acceptor->retry);
+    uv_close((uv_handle_t *)&acceptor->poll, on_closed);
+    close(acceptor->socket);
+    if (acceptor->reserve >= 0) {
+        close(acceptor->reserve);
+    }
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/tcp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct weft_tcp *of(struct weft_stream *stream)
+{
+    return (struct weft_tcp *)stream;
+}
+
+static enum weft_status status_of(int number)
+{
+    switch (number) {
+    case ENOMEM:
+        return WEFT_OUT_OF_MEMORY;
+    case ENOBUFS:
+        return WEFT_RESOURCE_EXHAUSTED;
+    default:
+        return WEFT_UNAVAILABLE;
+    }
+}
+
+static ssize_t fail(struct weft_tcp *tcp, int number, const char *what, struct weft_error **error)
+{
+    char peer[WEFT_ADDRESS_TEXT_MAX];
+    weft_address_format(&tcp->stream.peer, peer);
+    weft_error_set(error, status_of(number), "%s %s: %s", what, peer, strerror(number));
+    return WEFT_STREAM_FAILED;
+}
+
+static void look(void *context)
+{
+    struct weft_tcp *tcp = context;
+    if (!tcp->closed && !tcp->paused) {
+        tcp->stream.handler->readable(tcp->stream.context);
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static int update(struct weft_tcp *tcp)
+{
+    int events = (tcp->paused ? 0 : UV_READABLE) | (tcp->wants_write ? UV_WRITABLE : 0);
+    if (events == tcp->events) {
+        return 0;
+    }
+    tcp->events = events;
+    return events == 0 ? uv_poll_stop(&tcp->poll) : uv_poll_start(&tcp->poll, events, on_poll);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct weft_tcp *tcp = poll->data;
+    weft_loop_arrived(tcp->stream.loop, NULL);
+    if (tcp->connected != NULL) {
+        void (*connected)(void *context) = tcp->connected;
+        tcp->connected = NULL;
+        tcp->wants_write = false;
+        update(tcp); /* nothing more until somebody starts it */
+        connected(tcp->connect_context);
+        return;
+    }
+    if (status < 0) {
+        events = UV_READABLE | UV_WRITABLE; /* recv and send tell what is wrong */
+    }
+    if ((events & UV_WRITABLE) != 0 && tcp->wants_write) {
+        tcp->stream.handler->writable(tcp->stream.context);
+    }
+    if ((events & UV_READABLE) != 0) {
+        look(tcp);
+    }
+}
+
+static enum weft_status check(struct weft_tcp *tcp, int failure, struct weft_error **error)
+{
+    (void)tcp;
+    return failure == 0 ? WEFT_OK
+                        : weft_error_set(error, WEFT_INTERNAL, "a socket can't be watched: %s",
+                                         uv_strerror(failure));
+}
+
+static enum weft_status tcp_start(struct weft_stream *stream, struct weft_error **error)
+{
+    struct weft_tcp *tcp = of(stream);
+    tcp->paused = false;
+    tcp->wants_write = false;
+    return check(tcp, update(tcp), error);
+}
+
+static void tcp_pause(struct weft_stream *stream, bool paused)
+{
+    struct weft_tcp *tcp = of(stream);
+    tcp->paused = paused;
+    if (paused) {
+        weft_hot_cool(stream->loop, &tcp->hot);
+    }
+    update(tcp);
+}
+
+static ssize_t tcp_recv(struct weft_stream *stream, const struct iovec *entries, size_t count,
+                        struct weft_error **error)
+{
+    struct weft_tcp *tcp = of(stream);
+    ssize_t received = 0;
+    do {
+        stream->recv_calls++;
+        if (count == 1) {
+            received = recv(tcp->socket, entries[0].iov_base, entries[0].iov_len, MSG_DONTWAIT);
+        } else {
+            struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)entries,
+                                     .msg_iovlen = count};
+            received = recvmsg(tcp->socket, &message, MSG_DONTWAIT);
+        }
+    } while (received < 0 && errno == EINTR);
+    if (received > 0) {
+        stream->received_bytes += (uint64_t)received;
+        weft_loop_arrived(stream->loop, &tcp->hot);
+        return received;
+    }
+    if (received == 0) {
+        weft_loop_arrived(stream->loop, NULL);
+        return 0;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return WEFT_STREAM_AGAIN;
+    }
+    weft_loop_arrived(stream->loop, NULL);
+    return fail(tcp, errno, "connection lost with", error);
+}
+
+static size_t sum(const struct iovec *entries, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += entries[i].iov_len;
+    }
+    return total;
+}
+
+static ssize_t tcp_send(struct weft_stream *stream, const struct iovec *entries, size_t count,
+                        struct weft_error **error)
+{
+    struct weft_tcp *tcp = of(stream);
+    ssize_t sent = 0;
+    do {
+        stream->send_calls++;
+        if (count == 1) {
+            sent = send(tcp->socket, entries[0].iov_base, entries[0].iov_len,
+                        MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else {
+            struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)entries,
+                                     .msg_iovlen = count};
+            sent = sendmsg(tcp->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        return fail(tcp, errno, "connection lost with", error);
+    }
+    stream->sent_bytes += sent > 0 ? (uint64_t)sent : 0;
+    bool short_of = sent < 0 || (size_t)sent < sum(entries, count);
+    if (short_of != tcp->wants_write) {
+        tcp->wants_write = short_of;
+        int failure = update(tcp);
+        if (failure != 0) {
+            return fail(tcp, -failure, "can't wait for", error);
+        }
+    }
+    return sent < 0 ? WEFT_STREAM_AGAIN : sent;
+}
+
+static void tcp_shutdown(struct weft_stream *stream)
+{
+    shutdown(of(stream)->socket, SHUT_WR);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void tcp_close(struct weft_stream *stream)
+{
+    struct weft_tcp *tcp = of(stream);
+    tcp->closed = true;
+    weft_hot_cool(stream->loop, &tcp->hot);
+    uv_close((uv_handle_t *)&tcp->poll, on_closed);
+    close(tcp->socket);
+}
+
+static const struct weft_stream_methods tcp_methods = {
+    .name = "tcp",
+    .start = tcp_start,
+    .pause = tcp_pause,
+    .recv = tcp_recv,
+    .send = tcp_send,
+    .shutdown = tcp_shutdown,
+    .close = tcp_close,
+};
+
+enum weft_status weft_tcp_new(struct weft_loop *loop, int socket, struct weft_tcp **ret_tcp,
+                              struct weft_error **error)
+{
+    struct weft_tcp *tcp = calloc(1, sizeof(*tcp));
+    if (tcp == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    int failure = uv_poll_init(weft_loop_uv(loop), &tcp->poll, socket);
+    if (failure != 0) {
+        enum weft_status status = check(tcp, failure, error);
+        free(tcp);
+        return status;
+    }
+    tcp->poll.data = tcp;
+    tcp->socket = socket;
+    tcp->paused = true;
+    tcp->stream.methods = &tcp_methods;
+    tcp->stream.loop = loop;
+    weft_hot_init(&tcp->hot, look, tcp);
+    *ret_tcp = tcp;
+    return WEFT_OK;
+}
+
+enum weft_status weft_tcp_await_connect(struct weft_tcp *tcp, void (*connected)(void *context),
+                                        void *context, struct weft_error **error)
+{
+    tcp->connected = connected;
+    tcp->connect_context = context;
+    tcp->wants_write = true;
+    return check(tcp, update(tcp), error);
+}
+
+static void set_number(int socket, int level, int option, int value)
+{
+    setsockopt(socket, level, option, &value, sizeof(value));
+}
+
+static bool is_same_host(int socket, const struct weft_address *peer)
+{
+    if (weft_address_is_loopback(peer)) {
+        return true;
+    }
+    struct weft_address own = {.length = sizeof(own.socket_address)};
+    if (getsockname(socket, (struct sockaddr *)&own.socket_address, &own.length) != 0 ||
+        own.socket_address.ss_family != peer->socket_address.ss_family) {
+        return false;
+    }
+    if (own.socket_address.ss_family == AF_INET) {
+        return ((struct sockaddr_in *)&own.socket_address)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)&peer->socket_address)->sin_addr.s_addr;
+    }
+    return memcmp(&((struct sockaddr_in6 *)&own.socket_address)->sin6_addr,
+                  &((const struct sockaddr_in6 *)&peer->socket_address)->sin6_addr,
+                  sizeof(struct in6_addr)) == 0;
+}
+
+void weft_tcp_tune(int socket, const struct weft_address *peer,
+                   const struct weft_tcp_options *options)
+{
+    static const struct weft_tcp_options defaults = {0};
+    options = options != NULL ? options : &defaults;
+    set_number(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (options->send_buffer_bytes > 0) {
+        set_number(socket, SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes);
+    }
+    if (options->receive_buffer_bytes > 0) {
+        set_number(socket, SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes);
+    }
+    /* Within one host there is no path to probe: pacing (BBR) only slows down. Elsewhere it is the
+     * operator's choice. */
+    const char *congestion = options->congestion != NULL ? options->congestion : "reno";
+    if (is_same_host(socket, peer)) {
+        setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, congestion, (socklen_t)strlen(congestion));
+    }
+}
+
+enum weft_status weft_stream_pair(struct weft_loop *loop, struct weft_stream **ret_one,
+                                  struct weft_stream **ret_other, struct weft_error **error)
+{
+    int sockets[2];
+    struct weft_tcp *one = NULL;
+    struct weft_tcp *other = NULL;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets) != 0) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "no socket pair: %s",
+                              strerror(errno));
+    }
+    enum weft_status status = weft_tcp_new(loop, sockets[0], &one, error);
+    if (status != WEFT_OK) {
+        close(sockets[0]);
+        close(sockets[1]);
+        return status;
+    }
+    status = weft_tcp_new(loop, sockets[1], &other, error);
+    if (status != WEFT_OK) {
+        tcp_close(&one->stream);
+        close(sockets[1]);
+        return status;
+    }
+    *ret_one = &one->stream;
+    *ret_other = &other->stream;
+    return WEFT_OK;
+}
