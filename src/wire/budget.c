@@ -11,7 +11,6 @@ enum { SCARCE_FACTOR = 4 };
 void weft_receive_budget_init(struct weft_receive_budget *budget, size_t limit_bytes) {
     budget->limit_bytes = limit_bytes;
     budget->leased_bytes = 0;
-    budget->overdrawing = NULL;
     weft_list_init(&budget->waiting);
 }
 
@@ -22,10 +21,10 @@ void weft_receive_lease_init(struct weft_receive_lease *lease, struct weft_recei
 }
 
 /* How many more bytes the lease may get now. */
-static size_t allowance(const struct weft_receive_lease *lease) {
+static size_t allowance(const struct weft_receive_lease *lease, bool first_waiter) {
     const struct weft_receive_budget *budget = lease->budget;
     size_t missing = lease->wanted_bytes - lease->leased_bytes;
-    if (budget->overdrawing == lease) {
+    if (first_waiter) {
         return missing;
     }
     size_t half = budget->limit_bytes / 2;
@@ -39,37 +38,15 @@ static size_t allowance(const struct weft_receive_lease *lease) {
     }
     size_t more = earned > lease->leased_bytes ? earned - lease->leased_bytes : 0;
     more = more > plenty ? more : plenty;
-    size_t free_bytes = budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
+    size_t free_bytes =
+        budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
     more = more < free_bytes ? more : free_bytes;
     return more < missing ? more : missing;
 }
 
-static bool grant(struct weft_receive_lease *lease) {
-    size_t more = allowance(lease);
+static void grant(struct weft_receive_lease *lease, size_t more) {
     lease->leased_bytes += more;
     lease->budget->leased_bytes += more;
-    if (lease->leased_bytes >= lease->wanted_bytes) {
-        weft_list_remove(&lease->link);
-    } else if (weft_list_is_empty(&lease->link)) {
-        weft_list_append(&lease->budget->waiting, &lease->link);
-    }
-    return more > 0;
-}
-
-/* When nothing is left, the oldest waiter that has really received something goes on alone. Returns it. */
-static struct weft_receive_lease *let_one_overdraw(struct weft_receive_budget *budget) {
-    if (budget->leased_bytes < budget->limit_bytes || budget->overdrawing != NULL) {
-        return NULL;
-    }
-    for (struct weft_list *link = budget->waiting.next; link != &budget->waiting; link = link->next) {
-        struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
-        if (lease->received_bytes > 0) {
-            budget->overdrawing = lease;
-            grant(lease);
-            return lease;
-        }
-    }
-    return NULL;
 }
 
 size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_bytes, size_t received_bytes) {
@@ -82,10 +59,14 @@ size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_by
         lease->leased_bytes = lease->wanted_bytes;
         return lease->leased_bytes;
     }
-    grant(lease);
-    struct weft_receive_lease *lucky = let_one_overdraw(budget);
-    if (lucky != NULL && lucky != lease) {
-        lucky->on_grown(lucky);
+    bool used_up = budget->leased_bytes >= budget->limit_bytes;
+    bool first = used_up && received_bytes > 0 &&
+                 (weft_list_is_empty(&budget->waiting) || budget->waiting.next == &lease->link);
+    grant(lease, allowance(lease, first));
+    if (lease->leased_bytes >= lease->wanted_bytes) {
+        weft_list_remove(&lease->link);
+    } else if (weft_list_is_empty(&lease->link)) {
+        weft_list_append(&budget->waiting, &lease->link);
     }
     return lease->leased_bytes;
 }
@@ -96,13 +77,15 @@ static void serve_waiting(struct weft_receive_budget *budget) {
     while (link != &budget->waiting && budget->leased_bytes < budget->limit_bytes) {
         struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
         link = link->next;
-        if (grant(lease)) {
-            lease->on_grown(lease);
+        size_t more = allowance(lease, false);
+        if (more == 0) {
+            continue;
         }
-    }
-    struct weft_receive_lease *lucky = let_one_overdraw(budget);
-    if (lucky != NULL) {
-        lucky->on_grown(lucky);
+        grant(lease, more);
+        if (lease->leased_bytes >= lease->wanted_bytes) {
+            weft_list_remove(&lease->link);
+        }
+        lease->on_grown(lease);
     }
 }
 
@@ -113,13 +96,7 @@ void weft_receive_lease_return(struct weft_receive_lease *lease) {
     lease->leased_bytes = 0;
     lease->wanted_bytes = 0;
     lease->received_bytes = 0;
-    if (budget == NULL) {
-        return;
-    }
-    if (budget->overdrawing == lease) {
-        budget->overdrawing = NULL;
-    }
-    if (returned_bytes > 0) {
+    if (budget != NULL) {
         weft_assert(budget->leased_bytes >= returned_bytes);
         budget->leased_bytes -= returned_bytes;
         serve_waiting(budget);

@@ -88,6 +88,8 @@ char *weft_protobuf_string(struct weft_protobuf_reader *reader,
 void weft_protobuf_set_string(struct weft_protobuf_reader *reader,
                               const struct weft_protobuf_field *field, size_t max_bytes,
                               char **string);
+/* The next element of a reader that entered a packed field of varints; false at its end. */
+bool weft_protobuf_next_packed(struct weft_protobuf_reader *reader, uint64_t *ret_value);
 /* A reader of a message field; its failure must be handed back by weft_protobuf_leave. */
 bool weft_protobuf_enter(struct weft_protobuf_reader *reader,
                          const struct weft_protobuf_field *field,
@@ -107,7 +109,6 @@ struct weft_protobuf_writer {
     size_t references_count;
     size_t references_capacity;
     struct weft_protobuf_reference few[WEFT_SLICES_INLINE];
-    size_t referred_bytes;
     unsigned depth;
     bool failed; /* out of memory */
 };
@@ -131,6 +132,8 @@ void weft_protobuf_put_slice(struct weft_protobuf_writer *writer, uint32_t numbe
 /* repeated int64, packed. */
 void weft_protobuf_put_packed(struct weft_protobuf_writer *writer, uint32_t number,
                               const int64_t *values, size_t count);
+/* One element of a packed field of varints, between open and close. */
+void weft_protobuf_put_packed_one(struct weft_protobuf_writer *writer, uint64_t value);
 /* A message within: everything until the matching close. Returns what close wants. */
 size_t weft_protobuf_open(struct weft_protobuf_writer *writer, uint32_t number);
 void weft_protobuf_close(struct weft_protobuf_writer *writer, size_t opened);
