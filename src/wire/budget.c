@@ -11,6 +11,7 @@ enum { SCARCE_FACTOR = 4 };
 void weft_receive_budget_init(struct weft_receive_budget *budget, size_t limit_bytes) {
     budget->limit_bytes = limit_bytes;
     budget->leased_bytes = 0;
+    budget->overdrawing = NULL;
     weft_list_init(&budget->waiting);
 }
 
@@ -21,10 +22,10 @@ void weft_receive_lease_init(struct weft_receive_lease *lease, struct weft_recei
 }
 
 /* How many more bytes the lease may get now. */
-static size_t allowance(const struct weft_receive_lease *lease, bool first_waiter) {
+static size_t allowance(const struct weft_receive_lease *lease) {
     const struct weft_receive_budget *budget = lease->budget;
     size_t missing = lease->wanted_bytes - lease->leased_bytes;
-    if (first_waiter) {
+    if (budget->overdrawing == lease) {
         return missing;
     }
     size_t half = budget->limit_bytes / 2;
@@ -38,15 +39,37 @@ static size_t allowance(const struct weft_receive_lease *lease, bool first_waite
     }
     size_t more = earned > lease->leased_bytes ? earned - lease->leased_bytes : 0;
     more = more > plenty ? more : plenty;
-    size_t free_bytes =
-        budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
+    size_t free_bytes = budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
     more = more < free_bytes ? more : free_bytes;
     return more < missing ? more : missing;
 }
 
-static void grant(struct weft_receive_lease *lease, size_t more) {
+static bool grant(struct weft_receive_lease *lease) {
+    size_t more = allowance(lease);
     lease->leased_bytes += more;
     lease->budget->leased_bytes += more;
+    if (lease->leased_bytes >= lease->wanted_bytes) {
+        weft_list_remove(&lease->link);
+    } else if (weft_list_is_empty(&lease->link)) {
+        weft_list_append(&lease->budget->waiting, &lease->link);
+    }
+    return more > 0;
+}
+
+/* When nothing is left, the oldest waiter that has really received something goes on alone. Returns it. */
+static struct weft_receive_lease *let_one_overdraw(struct weft_receive_budget *budget) {
+    if (budget->leased_bytes < budget->limit_bytes || budget->overdrawing != NULL) {
+        return NULL;
+    }
+    for (struct weft_list *link = budget->waiting.next; link != &budget->waiting; link = link->next) {
+        struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
+        if (lease->received_bytes > 0) {
+            budget->overdrawing = lease;
+            grant(lease);
+            return lease;
+        }
+    }
+    return NULL;
 }
 
 size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_bytes, size_t received_bytes) {
@@ -59,14 +82,10 @@ size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_by
         lease->leased_bytes = lease->wanted_bytes;
         return lease->leased_bytes;
     }
-    bool used_up = budget->leased_bytes >= budget->limit_bytes;
-    bool first = used_up && received_bytes > 0 &&
-                 (weft_list_is_empty(&budget->waiting) || budget->waiting.next == &lease->link);
-    grant(lease, allowance(lease, first));
-    if (lease->leased_bytes >= lease->wanted_bytes) {
-        weft_list_remove(&lease->link);
-    } else if (weft_list_is_empty(&lease->link)) {
-        weft_list_append(&budget->waiting, &lease->link);
+    grant(lease);
+    struct weft_receive_lease *lucky = let_one_overdraw(budget);
+    if (lucky != NULL && lucky != lease) {
+        lucky->on_grown(lucky);
     }
     return lease->leased_bytes;
 }
@@ -77,15 +96,13 @@ static void serve_waiting(struct weft_receive_budget *budget) {
     while (link != &budget->waiting && budget->leased_bytes < budget->limit_bytes) {
         struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
         link = link->next;
-        size_t more = allowance(lease, false);
-        if (more == 0) {
-            continue;
+        if (grant(lease)) {
+            lease->on_grown(lease);
         }
-        grant(lease, more);
-        if (lease->leased_bytes >= lease->wanted_bytes) {
-            weft_list_remove(&lease->link);
-        }
-        lease->on_grown(lease);
+    }
+    struct weft_receive_lease *lucky = let_one_overdraw(budget);
+    if (lucky != NULL) {
+        lucky->on_grown(lucky);
     }
 }
 
@@ -96,7 +113,13 @@ void weft_receive_lease_return(struct weft_receive_lease *lease) {
     lease->leased_bytes = 0;
     lease->wanted_bytes = 0;
     lease->received_bytes = 0;
-    if (budget != NULL) {
+    if (budget == NULL) {
+        return;
+    }
+    if (budget->overdrawing == lease) {
+        budget->overdrawing = NULL;
+    }
+    if (returned_bytes > 0) {
         weft_assert(budget->leased_bytes >= returned_bytes);
         budget->leased_bytes -= returned_bytes;
         serve_waiting(budget);

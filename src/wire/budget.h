@@ -10,7 +10,8 @@
  * While less than half of the budget is leased, whoever asks gets all he asks for, so one big tensor runs at full
  * speed. Above that a lease may be at most four times what it has really received (a peer that announces and sends
  * nothing gets next to nothing). When the budget is used up, leases wait in order; so that many half-received messages
- * cannot block each other for ever, the first waiter may overdraw: memory is bounded by the budget and one message.
+ * cannot block each other for ever, one of the waiters at a time may overdraw: memory is bounded by the budget and one
+ * message.
  */
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct weft_receive_budget {
     size_t limit_bytes;
     size_t leased_bytes;
     struct weft_list waiting; /* leases that want more, oldest first */
+    struct weft_receive_lease *overdrawing; /* the one that gets all it asks for while nothing is left */
 };
 
 struct weft_receive_lease {
@@ -30,7 +32,8 @@ struct weft_receive_lease {
     size_t leased_bytes;
     size_t wanted_bytes;
     size_t received_bytes;
-    /* More was granted while waiting; from inside another lease's return, so do not ask for more inside it. */
+    /* More was granted while waiting. It comes from inside another lease's ask or return, so neither ask nor return
+     * inside it. */
     void (*on_grown)(struct weft_receive_lease *lease);
 };
 

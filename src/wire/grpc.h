@@ -23,8 +23,11 @@ enum {
     /* What a message may grow to when inflated is the same limit as for plain ones. Replies are compressed only above
      * this: less than one packet gains nothing. */
     WEFT_GRPC_COMPRESS_MIN_BYTES = 1024,
-    /* grpc-message and metadata that we put into trailers: other implementations refuse heads above 8 KiB. */
+    /* grpc-message that we send (longer ones are cut): other implementations refuse heads above 8 KiB. */
     WEFT_GRPC_STATUS_MESSAGE_MAX_BYTES = 4 * 1024,
+    /* Items of metadata that we send with one head or status: more than a well-behaved call has, and it all fits on the
+     * stack. [INVALID_ARGUMENT; trailing metadata is left out] */
+    WEFT_GRPC_METADATA_MAX = 32,
 };
 
 /* `grpc-encoding`. */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_LINK_PEER_H
+#define WEFT_LINK_PEER_H
+
+/*
+ * The other nodes of the cluster, and one stream of envelopes (base/message.h) with each: a call of
+ * weft.v1.Peer/Connect that carries both directions. Of two nodes that know each other the one with
+ * the lesser name calls; the other calls too if nobody came within a second, and where both did,
+ * the lesser name's stream is used. Streams are made anew when they broke. What was under way is
+ * lost then: sched/session.h keeps and repeats it. Owned by the composition root; the loop's thread.
+ */
+
+#include "link/grpc_client.h"
+#include "link/grpc_server.h"
+#include "wire/control.h"
+
+struct weft_peers;
+struct weft_peer;
+
+enum {
+    /* How long the greater name waits to be called before it calls itself. */
+    WEFT_PEER_WAIT_MS = 1000,
+    /* The pause before a stream that broke is opened again. */
+    WEFT_PEER_REOPEN_MS = 50,
+};
+
+/* Never called from inside a call into this header. */
+struct weft_peers_events {
+    /* A stream is up; both ends say HELLO first. */
+    void (*connected)(void *context, struct weft_peer *peer);
+    /* Takes the envelope's message by setting it to NULL. */
+    void (*envelope)(void *context, struct weft_peer *peer, struct weft_envelope *envelope);
+    void (*disconnected)(void *context, struct weft_peer *peer);
+};
+
+/* What sending one envelope took. */
+struct weft_peer_sent {
+    uint64_t wire_bytes; /* of the message with its gRPC prefix */
+    uint64_t copied_bytes;
+};
+
+/* name is this node's. events outlives it. */
+enum weft_status weft_peers_new(struct weft_link *link, const char *name,
+                                const struct weft_peers_events *events, void *context,
+                                struct weft_peers **ret_peers,
+                                struct weft_error **error) WEFT_MUST_CHECK;
+/* Adds weft.v1.Peer/Connect to the door. Peers that call need not have been added: they are then
+ * known by the name they give, up to WEFT_PLAN_NODES_MAX. */
+enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_server *server,
+                                  struct weft_error **error) WEFT_MUST_CHECK;
+/* Makes a peer known, with the address to call it at; NULL = it will call. A new address for a
+ * known one replaces the old. This node's own name is INVALID_ARGUMENT. */
+enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, const char *address,
+                                struct weft_peer **ret_peer,
+                                struct weft_error **error) WEFT_MUST_CHECK;
+/* NULL if unknown. */
+struct weft_peer *weft_peers_find(struct weft_peers *peers, const char *name);
+/* Of index below the count, in the order of becoming known. */
+size_t weft_peers_count(const struct weft_peers *peers);
+struct weft_peer *weft_peers_at(const struct weft_peers *peers, size_t index);
+/* Ends all streams; no event comes any more. `closed` is called once, later; the memory is gone
+ * then. The listener must be closed before. */
+void weft_peers_close(struct weft_peers *peers, void (*closed)(void *context), void *context);
+
+const char *weft_peer_name(const struct weft_peer *peer);
+bool weft_peer_is_connected(const struct weft_peer *peer);
+/* Socket bytes of its streams' connections, framing included, former ones too. */
+void weft_peer_traffic(const struct weft_peer *peer, struct weft_traffic *ret_traffic);
+/* Sends an envelope, borrowed. UNAVAILABLE without a stream. */
+enum weft_status weft_peer_send(struct weft_peer *peer, const struct weft_envelope *envelope,
+                                struct weft_peer_sent *ret_sent,
+                                struct weft_error **error) WEFT_MUST_CHECK;
+/* The host's own pointer. */
+void weft_peer_set_data(struct weft_peer *peer, void *data);
+void *weft_peer_data(const struct weft_peer *peer);
+
+#endif
