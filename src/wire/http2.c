@@ -327,7 +327,8 @@ static enum weft_status receive(struct weft_http *http, const uint8_t *data, siz
                               "HTTP/2: %s", nghttp2_strerror((int)result));
     }
     follow(http2, data, size_bytes);
-    if (http->failed) {
+    if (http->failed || http2->heap.failed) {
+        http->failed = true;
         return weft_error_set_out_of_memory(error);
     }
     return WEFT_OK;
@@ -399,13 +400,14 @@ static bool ping(struct weft_http *http) {
 
 static void http2_free(struct weft_http *http) {
     nghttp2_session_del(http->http2->session);
+    weft_http2_heap_fini(&http->http2->heap);
     free(http->http2);
     http->http2 = NULL;
 }
 
 /* --- Start ------------------------------------------------------------------------------------------------------- */
 
-static int new_session(struct weft_http *http, nghttp2_session **ret_session) {
+static int new_session(struct weft_http *http, struct weft_http2 *http2) {
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     int result = nghttp2_session_callbacks_new(&callbacks);
@@ -426,8 +428,9 @@ static int new_session(struct weft_http *http, nghttp2_session **ret_session) {
 #ifdef WEFT_NGHTTP2_HAS_MAX_CONTINUATIONS
         nghttp2_option_set_max_continuations(option, WEFT_HTTP_CONTINUATIONS_MAX);
 #endif
-        result = http->is_server ? nghttp2_session_server_new2(ret_session, callbacks, http, option)
-                                 : nghttp2_session_client_new2(ret_session, callbacks, http, option);
+        nghttp2_mem memory = weft_http2_heap_memory(&http2->heap);
+        result = http->is_server ? nghttp2_session_server_new3(&http2->session, callbacks, http, option, &memory)
+                                 : nghttp2_session_client_new3(&http2->session, callbacks, http, option, &memory);
     }
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -461,12 +464,14 @@ enum weft_status weft_http2_start(struct weft_http *http, struct weft_error **er
         return weft_error_set_out_of_memory(error);
     }
     http2->frame_type = NGHTTP2_SETTINGS;
-    int result = new_session(http, &http2->session);
+    http2->heap.shared = http->shared;
+    int result = new_session(http, http2);
     if (result == 0) {
         result = submit_settings(http, http2->session);
     }
     if (result != 0) {
         nghttp2_session_del(http2->session);
+        weft_http2_heap_fini(&http2->heap);
         free(http2);
         return weft_error_set_out_of_memory(error);
     }

@@ -11,7 +11,15 @@
 
 enum { WEFT_HTTP2_FRAME_HEAD_BYTES = 9 };
 
+/* One session's memory (http_memory.c). */
+struct weft_http2_heap {
+    struct weft_http_shared *shared;
+    void *aside;
+    bool failed; /* an allocation has */
+};
+
 struct weft_http2 {
+    struct weft_http2_heap heap;
     nghttp2_session *session;
     /* Where in the received frames we are, followed beside nghttp2 so that payload can be read to its final place. */
     uint8_t frame_head[WEFT_HTTP2_FRAME_HEAD_BYTES];
@@ -37,6 +45,11 @@ void weft_http2_queued(struct weft_http_stream *stream);
 void weft_http2_reset(struct weft_http_stream *stream, enum weft_http_code code);
 /* "100 Continue" where the request asks for it. */
 void weft_http2_continue(struct weft_http_stream *stream);
+
+/* nghttp2's way to the loop's memory. */
+nghttp2_mem weft_http2_heap_memory(struct weft_http2_heap *heap);
+/* After the session is gone. */
+void weft_http2_heap_fini(struct weft_http2_heap *heap);
 
 /* Where nghttp2 ran out of memory half-way: the connection can't go on. */
 void weft_http2_check(struct weft_http *http, int result);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -123,10 +122,10 @@ void weft_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks) {
 
 void weft_http2_fill(struct weft_http *http) {
     nghttp2_session *session = http->http2->session;
-    if (http->failed && http->batch == NULL) {
-        return;
+    if (http->http2->heap.failed) {
+        http->failed = true; /* nghttp2 is in no state to go on */
     }
-    if (nghttp2_session_want_write(session) == 0) {
+    if (http->failed || nghttp2_session_want_write(session) == 0) {
         return;
     }
     if (!weft_http_output_open(http)) {
@@ -177,11 +176,13 @@ enum weft_status weft_http2_respond(struct weft_http_stream *stream, const struc
                                     struct weft_error **error) {
     weft_assert(head->fields_count <= WEFT_HTTP_FIELDS_MAX && head->status >= 200 && head->status <= 999);
     nghttp2_nv nv[WEFT_HTTP_FIELDS_MAX + 1];
-    char status_text[4];
+    char status_text[3];
     if (head->status == 200) {
         to_nv(&nv[0], ":status", 7, "200", 3, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
     } else {
-        snprintf(status_text, sizeof(status_text), "%d", head->status % 1000);
+        status_text[0] = (char)('0' + head->status / 100);
+        status_text[1] = (char)('0' + head->status / 10 % 10);
+        status_text[2] = (char)('0' + head->status % 10);
         to_nv(&nv[0], ":status", 7, status_text, 3, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     }
     size_t count = 1 + fields_to_nv(nv + 1, head->fields, head->fields_count);

@@ -52,6 +52,7 @@ struct weft_http_batch {
 enum {
     WEFT_HTTP_FREE_STREAMS_MAX = 1024, /* 2 MiB: as many as a well loaded loop has under way */
     WEFT_HTTP_FREE_BATCHES_MAX = 4,    /* connections are flushed one after the other */
+    WEFT_HTTP_MEMORY_CLASSES = 18,     /* of nghttp2's small blocks (http_memory.c) */
 };
 
 struct weft_http_shared {
@@ -61,8 +62,13 @@ struct weft_http_shared {
     uint32_t free_streams_count;
     struct weft_http_batch *free_batches;
     uint32_t free_batches_count;
+    void *free_blocks[WEFT_HTTP_MEMORY_CLASSES];
+    size_t free_blocks_bytes;
     const struct weft_clock *clock; /* NULL: none */
 };
+
+/* The lists of http_memory.c. */
+void weft_http2_memory_fini(struct weft_http_shared *shared);
 
 /* The read buffer for the connection to hold until it gives it back; *ret_offset is where its free part starts. NULL if
  * out of memory. */

@@ -30,6 +30,7 @@ void weft_http_shared_free(struct weft_http_shared *shared) {
         shared->free_batches = batch->next;
         free(batch);
     }
+    weft_http2_memory_fini(shared);
     free(shared);
 }
 
