@@ -16,6 +16,9 @@ static const char *check_byte(const struct weft_http1_lines *lines, uint8_t byte
     if (lines->line_bytes == 0 && (byte == ' ' || byte == '\t')) {
         return "a line that begins with a space";
     }
+    if (lines->line_bytes == 0 && byte == ':') {
+        return "a field without a name"; /* llhttp lets it pass */
+    }
     return NULL;
 }
 
