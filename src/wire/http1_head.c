@@ -272,6 +272,13 @@ static bool read_target(struct reading *reading) {
     return stream->head.path != NULL;
 }
 
+/* llhttp skips further spaces; another reader could see an empty target. */
+static bool has_single_spaces(const char *text, size_t length) {
+    const char *end = memchr(text, '\r', length);
+    return end != NULL && memmem(text, (size_t)(end - text), "  ", 2) == NULL &&
+           memchr(text, '\t', (size_t)(end - text)) == NULL;
+}
+
 static bool check_request(struct reading *reading) {
     struct weft_http_stream *stream = reading->stream;
     struct weft_http1_head *head = reading->head;
@@ -305,6 +312,9 @@ bool weft_http1_head_read(struct weft_http_stream *stream, const char *text, siz
     }
     if (ret_head->refusal_status == 0 && !reading.complete) {
         refuse(&reading, 400, "a malformed head");
+    }
+    if (ret_head->refusal_status == 0 && stream->http->is_server && !has_single_spaces(text, length)) {
+        refuse(&reading, 400, "a malformed request line");
     }
     if (ret_head->refusal_status == 0 && ret_head->chunked && ret_head->content_length >= 0) {
         refuse(&reading, 400, "both Content-Length and Transfer-Encoding");

@@ -184,7 +184,6 @@ static void count_frame(struct weft_http *http, const nghttp2_frame *frame) {
     case NGHTTP2_SETTINGS:
         fine = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 || weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE);
         break;
-    case NGHTTP2_PRIORITY:
     case NGHTTP2_WINDOW_UPDATE:
         fine = weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE);
         break;
@@ -266,7 +265,8 @@ static int on_data_chunk_recv(nghttp2_session *session, uint8_t flags, int32_t i
 
 /* --- Following the frames ---------------------------------------------------------------------------------------- */
 
-static void follow(struct weft_http2 *http2, const uint8_t *data, size_t size_bytes) {
+static void follow(struct weft_http *http, const uint8_t *data, size_t size_bytes) {
+    struct weft_http2 *http2 = http->http2;
     while (size_bytes > 0) {
         if (http2->frame_left_bytes > 0) {
             size_t part_bytes = size_bytes < http2->frame_left_bytes ? size_bytes : http2->frame_left_bytes;
@@ -289,6 +289,11 @@ static void follow(struct weft_http2 *http2, const uint8_t *data, size_t size_by
             http2->frame_stream_id =
                 (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 8 | head[8]);
             http2->frame_head_bytes = 0;
+            /* Those that nghttp2 passes over in silence. */
+            if ((head[3] == NGHTTP2_PRIORITY || head[3] > NGHTTP2_CONTINUATION) &&
+                !weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE)) {
+                too_many(http);
+            }
         }
     }
 }
@@ -326,7 +331,7 @@ static enum weft_status receive(struct weft_http *http, const uint8_t *data, siz
         return weft_error_set(error, result == NGHTTP2_ERR_FLOODED ? WEFT_RESOURCE_EXHAUSTED : WEFT_INVALID_ARGUMENT,
                               "HTTP/2: %s", nghttp2_strerror((int)result));
     }
-    follow(http2, data, size_bytes);
+    follow(http, data, size_bytes);
     if (http->failed || http2->heap.failed) {
         http->failed = true;
         return weft_error_set_out_of_memory(error);

@@ -109,7 +109,6 @@ static void ambiguous_requests_are_refused(void **state) {
         "GET /hel\x01lo HTTP/1.1\r\n" HOST "\r\n",
         "GET /hello HTTP/1.1\r\n" HOST "X: a\x01\r\n\r\n",
         "GET /hello HTTP/1.1\r\n" HOST "X\x80: a\r\n\r\n",
-        "GET /hello\r\n" HOST "\r\n",
         "/hello HTTP/1.1\r\n" HOST "\r\n",
         "BREW /hello HTTP/1.1\r\n" HOST "\r\n",
         "PRI * HTTP/2.0\r\n\r\nXX",
@@ -127,6 +126,8 @@ static void other_refusals_say_why(void **state) {
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 501);
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 501);
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n", 501);
+    expect_status("GET /hello\r\n" HOST "\r\n", 505); /* HTTP/0.9 */
+    expect_status("GET /hello HTTP/2.0\r\n" HOST "\r\n", 505);
     expect_status("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501);
 }
 
