@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peer `grpc-c++`, the callback API: the server answers within the callback of the request, the client starts the next
- * call within the callback of the last one. A generic server of this API is slower than a generated one with raw
- * messages, so it is the latter.
+ * Peer `grpc-c++`, the callback API: the server answers within the callback of the request, the
+ * client starts the next call within the callback of the last one. A generic server of this API is
+ * slower than a generated one with raw messages, so it is the latter.
  */
 #include "echo.grpc.pb.h"
 #include "grpc_peer.h"
@@ -13,11 +13,16 @@
 #include <memory>
 #include <mutex>
 
-namespace {
+namespace
+{
 
-class EchoService final : public weft::bench::Echo::WithRawCallbackMethod_Echo<weft::bench::Echo::Service> {
-    grpc::ServerUnaryReactor *Echo(grpc::CallbackServerContext *context, const grpc::ByteBuffer *request,
-                                   grpc::ByteBuffer *response) override {
+class EchoService final
+    : public weft::bench::Echo::WithRawCallbackMethod_Echo<weft::bench::Echo::Service>
+{
+    grpc::ServerUnaryReactor *Echo(grpc::CallbackServerContext *context,
+                                   const grpc::ByteBuffer *request,
+                                   grpc::ByteBuffer *response) override
+    {
         *response = *request;
         auto *reactor = context->DefaultReactor();
         reactor->Finish(grpc::Status::OK);
@@ -25,7 +30,8 @@ class EchoService final : public weft::bench::Echo::WithRawCallbackMethod_Echo<w
     }
 };
 
-int serve() {
+int serve()
+{
     EchoService service;
     grpc::ServerBuilder builder;
     int port = 0;
@@ -39,16 +45,20 @@ int serve() {
     return 0;
 }
 
-class Caller {
+class Caller
+{
   public:
     Caller(const peer_options &options)
         : stub(grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(),
                                          peer_channel_arguments())),
-          request(new_echo_message(options.size_bytes)), warmup(options.warmup), total(options.warmup + options.calls) {
+          request(new_echo_message(options.size_bytes)), warmup(options.warmup),
+          total(options.warmup + options.calls)
+    {
         samples_init(&samples, options.calls);
     }
 
-    void run() {
+    void run()
+    {
         start();
         std::unique_lock<std::mutex> lock(mutex);
         ended.wait(lock, [this] { return done == total; });
@@ -57,15 +67,17 @@ class Caller {
     }
 
   private:
-    void start() {
+    void start()
+    {
         context = std::make_unique<grpc::ClientContext>();
         reply.Clear();
         started_ns = samples_now_ns();
-        stub.UnaryCall(context.get(), "/weft.bench.Echo/Echo", grpc::StubOptions(), &request, &reply,
-                       [this](grpc::Status status) { finish(status); });
+        stub.UnaryCall(context.get(), "/weft.bench.Echo/Echo", grpc::StubOptions(), &request,
+                       &reply, [this](grpc::Status status) { finish(status); });
     }
 
-    void finish(const grpc::Status &status) {
+    void finish(const grpc::Status &status)
+    {
         uint64_t ended_ns = samples_now_ns();
         check_reply(status, reply, request.Length());
         if (done >= warmup)
@@ -92,7 +104,8 @@ class Caller {
 
 } // namespace
 
-int main(int count, char **arguments) {
+int main(int count, char **arguments)
+{
     peer_options options = read_peer_options(count, arguments);
     if (options.role == "serve")
         return serve();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peer `grpc-c++`, the completion-queue API: one thread of the server and one of the client each work off their own
- * queue. More threads only add hand-overs where a process has one CPU.
+ * Peer `grpc-c++`, the completion-queue API: one thread of the server and one of the client each
+ * work off their own queue. More threads only add hand-overs where a process has one CPU.
  */
 #include "echo.grpc.pb.h"
 #include "grpc_peer.h"
@@ -11,22 +11,27 @@
 #include <memory>
 #include <thread>
 
-namespace {
+namespace
+{
 
 using EchoService = weft::bench::Echo::WithRawMethod_Echo<weft::bench::Echo::Service>;
 
-/* Calls that wait to be taken; more than 8 connections x 32 streams never come at once in the benches. */
+/* Calls that wait to be taken; more than 8 connections x 32 streams never come at once in the
+ * benches. */
 constexpr size_t accepts_open = 512;
 
 /* One call after another: taken, answered, then ready for the next. */
-class Answer {
+class Answer
+{
   public:
     Answer(EchoService *service_of_all, grpc::ServerCompletionQueue *queue_of_all)
-        : service(service_of_all), queue(queue_of_all) {
+        : service(service_of_all), queue(queue_of_all)
+    {
         accept();
     }
 
-    void go_on(bool ok) {
+    void go_on(bool ok)
+    {
         if (answering || !ok) {
             if (answering)
                 accept();
@@ -43,7 +48,8 @@ class Answer {
         grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer{&context};
     };
 
-    void accept() {
+    void accept()
+    {
         answering = false;
         call = std::make_unique<Call>();
         service->RequestEcho(&call->context, &call->request, &call->writer, queue, queue, this);
@@ -55,7 +61,8 @@ class Answer {
     bool answering = false;
 };
 
-int serve() {
+int serve()
+{
     EchoService service;
     grpc::ServerBuilder builder;
     int port = 0;
@@ -77,9 +84,10 @@ int serve() {
     _exit(0); /* nothing to hand back: open calls of a bench need no farewell */
 }
 
-void call_all(const peer_options &options) {
-    grpc::GenericStub stub(grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(),
-                                                     peer_channel_arguments()));
+void call_all(const peer_options &options)
+{
+    grpc::GenericStub stub(grpc::CreateCustomChannel(
+        options.address, grpc::InsecureChannelCredentials(), peer_channel_arguments()));
     grpc::ByteBuffer request = new_echo_message(options.size_bytes);
     grpc::CompletionQueue queue;
     struct samples samples;
@@ -106,7 +114,8 @@ void call_all(const peer_options &options) {
 
 } // namespace
 
-int main(int count, char **arguments) {
+int main(int count, char **arguments)
+{
     peer_options options = read_peer_options(count, arguments);
     if (options.role == "serve")
         return serve();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers `grpc-c++` and `grpc-c++-reno` of `infer-12MiB`: OIP's ModelInfer over completion queues with raw slices. The
- * client sends its tensor as it lies in memory, the server takes the slices as they came and looks at none: no copy and
- * no parsing that gRPC itself does not do. Messages have no size limit. --congestion makes the `-reno` peer.
+ * Peers `grpc-c++` and `grpc-c++-reno` of `infer-12MiB`: OIP's ModelInfer over completion queues
+ * with raw slices. The client sends its tensor as it lies in memory, the server takes the slices as
+ * they came and looks at none: no copy and no parsing that gRPC itself does not do. Messages have
+ * no size limit. --congestion makes the `-reno` peer.
  */
 #include "grpc_peer.h"
 #include "oip_message.h"
@@ -14,29 +15,35 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace
+{
 
 /* The answer: a ModelInferResponse that names the model and carries no tensor. */
 const std::string answer_bytes("\x0a\x04sink", 6);
 
-/* gRPC reads a socket in chunks of at most 8 KiB to 4 MiB by its own guess; starting big took 10-20 % off a call. */
+/* gRPC reads a socket in chunks of at most 8 KiB to 4 MiB by its own guess; starting big took 10-20
+ * % off a call. */
 constexpr int read_chunk_bytes = 4 << 20;
 
-class Answer {
+class Answer
+{
   public:
     Answer(grpc::AsyncGenericService *service_of_all, grpc::ServerCompletionQueue *queue_of_all)
-        : service(service_of_all), queue(queue_of_all) {
+        : service(service_of_all), queue(queue_of_all)
+    {
         accept();
     }
 
-    void go_on(bool ok) {
+    void go_on(bool ok)
+    {
         if (step == accepted && ok) {
             step = read;
             call->stream.Read(&call->request, this);
         } else if (step == read && ok) {
             step = answered;
             grpc::Slice slice(answer_bytes);
-            call->stream.WriteAndFinish(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), grpc::Status::OK, this);
+            call->stream.WriteAndFinish(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(),
+                                        grpc::Status::OK, this);
         } else {
             accept();
         }
@@ -49,7 +56,8 @@ class Answer {
         grpc::GenericServerAsyncReaderWriter stream{&context};
     };
 
-    void accept() {
+    void accept()
+    {
         step = accepted;
         call = std::make_unique<Call>();
         service->RequestCall(&call->context, &call->stream, queue, queue, this);
@@ -61,7 +69,8 @@ class Answer {
     enum { accepted, read, answered } step = accepted;
 };
 
-int serve() {
+int serve()
+{
     grpc::AsyncGenericService service;
     grpc::ServerBuilder builder;
     int port = 0;
@@ -84,19 +93,23 @@ int serve() {
 }
 
 /* The request's two parts: OIP's head, and a tensor that gRPC must neither copy nor free. */
-grpc::ByteBuffer new_infer_message(const std::vector<float> &tensor) {
+grpc::ByteBuffer new_infer_message(const std::vector<float> &tensor)
+{
     const int64_t shape[] = {static_cast<int64_t>(tensor.size())};
     uint8_t head[OIP_REQUEST_HEAD_MAX];
-    struct oip_request request = {"sink", "tensor", "FP32", shape, 1, tensor.size() * sizeof(float)};
+    struct oip_request request = {"sink", "tensor", "FP32",
+                                  shape,  1,        tensor.size() * sizeof(float)};
     size_t head_bytes = oip_request_write_head(&request, head);
-    grpc::Slice slices[] = {grpc::Slice(head, head_bytes),
-                            grpc::Slice(tensor.data(), request.tensor_bytes, grpc::Slice::STATIC_SLICE)};
+    grpc::Slice slices[] = {
+        grpc::Slice(head, head_bytes),
+        grpc::Slice(tensor.data(), request.tensor_bytes, grpc::Slice::STATIC_SLICE)};
     return grpc::ByteBuffer(slices, 2);
 }
 
-void call_all(const peer_options &options) {
-    grpc::GenericStub stub(grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(),
-                                                     peer_channel_arguments()));
+void call_all(const peer_options &options)
+{
+    grpc::GenericStub stub(grpc::CreateCustomChannel(
+        options.address, grpc::InsecureChannelCredentials(), peer_channel_arguments()));
     std::vector<float> tensor(options.size_bytes / sizeof(float), 0.5F);
     grpc::ByteBuffer request = new_infer_message(tensor);
     grpc::CompletionQueue queue;
@@ -124,7 +137,8 @@ void call_all(const peer_options &options) {
 
 } // namespace
 
-int main(int count, char **arguments) {
+int main(int count, char **arguments)
+{
     peer_options options = read_peer_options(count, arguments);
     if (options.role == "serve")
         return serve();

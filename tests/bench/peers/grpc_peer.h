@@ -3,8 +3,9 @@
 #define TESTS_BENCH_GRPC_PEER_H
 
 /*
- * What the gRPC C++ peers share: their command line, the settings that made them fastest, a server's life and the raw
- * bytes that they send. They pass messages as ByteBuffers, so that neither side pays for a protobuf object.
+ * What the gRPC C++ peers share: their command line, the settings that made them fastest, a
+ * server's life and the raw bytes that they send. They pass messages as ByteBuffers, so that
+ * neither side pays for a protobuf object.
  */
 
 #include "samples.h"
@@ -22,7 +23,8 @@ struct peer_options {
     size_t warmup = 1000;
 };
 
-/* PROGRAM serve|call [--address HOST:PORT] [--size BYTES] [--calls N] [--warmup N] [--congestion NAME] */
+/* PROGRAM serve|call [--address HOST:PORT] [--size BYTES] [--calls N] [--warmup N] [--congestion
+ * NAME] */
 peer_options read_peer_options(int count, char **arguments);
 
 grpc::ChannelArguments peer_channel_arguments();

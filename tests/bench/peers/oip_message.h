@@ -3,8 +3,9 @@
 #define TESTS_BENCH_OIP_MESSAGE_H
 
 /*
- * A ModelInferRequest of the Open Inference Protocol v2 with one raw input, as bytes: all that stands before the
- * tensor. The tensor is the message's last field, so a sender appends it as it lies in memory.
+ * A ModelInferRequest of the Open Inference Protocol v2 with one raw input, as bytes: all that
+ * stands before the tensor. The tensor is the message's last field, so a sender appends it as it
+ * lies in memory.
  */
 
 #include <stddef.h>
@@ -27,7 +28,8 @@ struct oip_request {
 };
 
 /* Writes the head and returns its size; 0 if the names are too long for OIP_REQUEST_HEAD_MAX. */
-size_t oip_request_write_head(const struct oip_request *request, uint8_t head[OIP_REQUEST_HEAD_MAX]);
+size_t oip_request_write_head(const struct oip_request *request,
+                              uint8_t head[OIP_REQUEST_HEAD_MAX]);
 
 #ifdef __cplusplus
 }

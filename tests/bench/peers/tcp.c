@@ -16,12 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void tcp_die(const char *what) {
+void tcp_die(const char *what)
+{
     perror(what);
     exit(1);
 }
 
-static int new_socket(const char *congestion) {
+static int new_socket(const char *congestion)
+{
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         tcp_die("socket");
@@ -31,13 +33,15 @@ static int new_socket(const char *congestion) {
     return fd;
 }
 
-static void set_no_delay(int fd) {
+static void set_no_delay(int fd)
+{
     int one = 1;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0)
         tcp_die("TCP_NODELAY");
 }
 
-int tcp_listen(const char *congestion) {
+int tcp_listen(const char *congestion)
+{
     int fd = new_socket(congestion);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 8) != 0)
@@ -45,7 +49,8 @@ int tcp_listen(const char *congestion) {
     return fd;
 }
 
-int tcp_connect(int listener, const char *congestion) {
+int tcp_connect(int listener, const char *congestion)
+{
     struct sockaddr_in address;
     socklen_t size = sizeof(address);
     if (getsockname(listener, (struct sockaddr *)&address, &size) != 0)
@@ -57,7 +62,8 @@ int tcp_connect(int listener, const char *congestion) {
     return fd;
 }
 
-int tcp_accept(int listener) {
+int tcp_accept(int listener)
+{
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
         tcp_die("accept");
@@ -65,13 +71,16 @@ int tcp_accept(int listener) {
     return fd;
 }
 
-void tcp_inputs_init(struct tcp_inputs *inputs, size_t message_bytes) {
-    *inputs = (struct tcp_inputs){.message_bytes = message_bytes, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+void tcp_inputs_init(struct tcp_inputs *inputs, size_t message_bytes)
+{
+    *inputs =
+        (struct tcp_inputs){.message_bytes = message_bytes, .epoll = epoll_create1(EPOLL_CLOEXEC)};
     if (inputs->epoll < 0)
         tcp_die("epoll");
 }
 
-void tcp_inputs_add(struct tcp_inputs *inputs, int socket) {
+void tcp_inputs_add(struct tcp_inputs *inputs, int socket)
+{
     size_t i = inputs->count++;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
     if (i == TCP_INPUTS_MAX || epoll_ctl(inputs->epoll, EPOLL_CTL_ADD, socket, &event) != 0)
@@ -82,7 +91,8 @@ void tcp_inputs_add(struct tcp_inputs *inputs, int socket) {
         tcp_die("memory");
 }
 
-int tcp_inputs_wait(struct tcp_inputs *inputs) {
+int tcp_inputs_wait(struct tcp_inputs *inputs)
+{
     for (;;) {
         struct epoll_event event;
         int ready = epoll_wait(inputs->epoll, &event, 1, -1);
@@ -91,8 +101,8 @@ int tcp_inputs_wait(struct tcp_inputs *inputs) {
         if (ready != 1)
             tcp_die("epoll_wait");
         size_t i = (size_t)event.data.u64;
-        ssize_t got =
-            read(inputs->sockets[i], inputs->messages[i] + inputs->filled[i], inputs->message_bytes - inputs->filled[i]);
+        ssize_t got = read(inputs->sockets[i], inputs->messages[i] + inputs->filled[i],
+                           inputs->message_bytes - inputs->filled[i]);
         if (got <= 0)
             return -1;
         inputs->filled[i] += (size_t)got;
@@ -103,7 +113,8 @@ int tcp_inputs_wait(struct tcp_inputs *inputs) {
     }
 }
 
-void tcp_send(int socket, const char *bytes, size_t size_bytes) {
+void tcp_send(int socket, const char *bytes, size_t size_bytes)
+{
     while (size_bytes > 0) {
         ssize_t sent = send(socket, bytes, size_bytes, MSG_NOSIGNAL);
         if (sent < 0)
@@ -113,7 +124,8 @@ void tcp_send(int socket, const char *bytes, size_t size_bytes) {
     }
 }
 
-void tcp_pin(int cpu) {
+void tcp_pin(int cpu)
+{
     if (cpu < 0)
         return;
     cpu_set_t set;
@@ -123,7 +135,8 @@ void tcp_pin(int cpu) {
         tcp_die("sched_setaffinity");
 }
 
-pid_t tcp_fork(int cpu) {
+pid_t tcp_fork(int cpu)
+{
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0)
@@ -137,7 +150,8 @@ pid_t tcp_fork(int cpu) {
     return pid;
 }
 
-static void read_cpus(struct tcp_options *options, const char *list) {
+static void read_cpus(struct tcp_options *options, const char *list)
+{
     size_t limit = sizeof(options->cpus) / sizeof(options->cpus[0]);
     char *end = NULL;
     for (size_t i = 0; i < limit; i++, list = end + 1) {
@@ -147,10 +161,11 @@ static void read_cpus(struct tcp_options *options, const char *list) {
     }
 }
 
-void tcp_options_read(struct tcp_options *options, int count, char **arguments) {
+void tcp_options_read(struct tcp_options *options, int count, char **arguments)
+{
     static const struct option table[] = {
-        {"cpus", required_argument, NULL, 'p'},   {"size", required_argument, NULL, 's'},
-        {"calls", required_argument, NULL, 'c'},  {"warmup", required_argument, NULL, 'w'},
+        {"cpus", required_argument, NULL, 'p'},       {"size", required_argument, NULL, 's'},
+        {"calls", required_argument, NULL, 'c'},      {"warmup", required_argument, NULL, 'w'},
         {"congestion", required_argument, NULL, 'g'}, {NULL, 0, NULL, 0},
     };
     for (size_t i = 0; i < sizeof(options->cpus) / sizeof(options->cpus[0]); i++)
@@ -173,7 +188,9 @@ void tcp_options_read(struct tcp_options *options, int count, char **arguments) 
             options->congestion = optarg;
             break;
         default:
-            fprintf(stderr, "usage: %s [--cpus N,N...] [--size BYTES] [--calls N] [--warmup N] [--congestion NAME]\n",
+            fprintf(stderr,
+                    "usage: %s [--cpus N,N...] [--size BYTES] [--calls N] [--warmup N] "
+                    "[--congestion NAME]\n",
                     arguments[0]);
             exit(2);
         }

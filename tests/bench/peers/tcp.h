@@ -3,9 +3,9 @@
 #define TESTS_BENCH_TCP_H
 
 /*
- * What the two plain TCP peers share: sockets on loopback without Nagle's algorithm, an endpoint that sleeps in epoll
- * until a whole message is there, and children pinned to a CPU. A failing call ends the program with a message. Used
- * from one thread per process.
+ * What the two plain TCP peers share: sockets on loopback without Nagle's algorithm, an endpoint
+ * that sleeps in epoll until a whole message is there, and children pinned to a CPU. A failing call
+ * ends the program with a message. Used from one thread per process.
  */
 
 #include <stddef.h>
@@ -24,7 +24,8 @@ struct tcp_inputs {
     size_t count;
 };
 
-/* A listening socket on 127.0.0.1 with a port of the system's choice. congestion: the algorithm, NULL = the system's. */
+/* A listening socket on 127.0.0.1 with a port of the system's choice. congestion: the algorithm,
+ * NULL = the system's. */
 int tcp_listen(const char *congestion);
 int tcp_connect(int listener, const char *congestion);
 int tcp_accept(int listener);
