@@ -90,9 +90,4 @@ void weft_exchange_abort(struct weft_exchange *exchange);
  * value at once. */
 enum { WEFT_EXCHANGE_QUEUE_MAX_BYTES = 256 * 1024 * 1024 };
 
-/* Writes the problem document of an error into text; for those who answer otherwise than by an
- * exchange. */
-struct weft_text;
-void weft_problem_write(struct weft_text *text, int http_status, const struct weft_error *error);
-
 #endif

@@ -90,8 +90,8 @@ bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *tak
 size_t weft_server_call_queued_bytes(const struct weft_server_call *call);
 /* Backpressure: while paused, the client's window does not reopen. */
 void weft_server_call_pause(struct weft_server_call *call, bool paused);
-/* Ends the call. error NULL = OK; otherwise its status, its words, and its place as trailing
- * metadata (weft-error-pipeline, -step, -node, -attempt). */
+/* Ends the call. error NULL = OK; otherwise its status, its words, and all it knows as
+ * grpc-status-details-bin (wire/problem.h). */
 void weft_server_call_finish(struct weft_server_call *call, const struct weft_error *error);
 /* One message and OK. Takes the references whatever happens. */
 void weft_server_call_reply(struct weft_server_call *call, struct weft_slice *take_slices,

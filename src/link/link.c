@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "link/internal.h"
 
 enum weft_status weft_link_new(struct weft_loop *loop, const struct weft_link_options *options,
@@ -19,6 +20,9 @@ enum weft_status weft_link_new(struct weft_loop *loop, const struct weft_link_op
     if (link == NULL) {
         return weft_error_set_out_of_memory(error);
     }
+    weft_list_init(&link->connections);
+    weft_list_init(&link->lingers);
+    link->clock = weft_loop_clock();
     link->loop = loop;
     link->log = options->log;
     link->tcp = options->tcp;
@@ -33,7 +37,7 @@ enum weft_status weft_link_new(struct weft_loop *loop, const struct weft_link_op
         weft_link_free(link);
         return weft_error_set_out_of_memory(error);
     }
-    weft_list_init(&link->connections);
+    weft_http_shared_set_clock(link->shared, &link->clock);
     *ret_link = link;
     return WEFT_OK;
 }
@@ -41,6 +45,8 @@ enum weft_status weft_link_new(struct weft_loop *loop, const struct weft_link_op
 void weft_link_free(struct weft_link *link)
 {
     if (link != NULL) {
+        weft_assert(weft_list_is_empty(&link->connections));
+        weft_linger_end_all(link);
         weft_http_shared_free(link->shared);
         weft_pool_unref(link->pool);
         free(link);
@@ -85,4 +91,18 @@ const struct weft_tcp_options *weft_link_tcp_options(struct weft_link *link)
 void weft_link_counters(const struct weft_link *link, struct weft_link_counters *ret_counters)
 {
     *ret_counters = link->counters;
+    for (const struct weft_list *next = link->connections.next; next != &link->connections;
+         next = next->next) {
+        struct weft_traffic traffic;
+        weft_connection_traffic(weft_list_entry(next, struct weft_connection, in_link), &traffic);
+        weft_traffic_add(&ret_counters->traffic, &traffic);
+    }
+}
+
+void weft_traffic_add(struct weft_traffic *sum, const struct weft_traffic *part)
+{
+    sum->received_bytes += part->received_bytes;
+    sum->sent_bytes += part->sent_bytes;
+    sum->recv_calls += part->recv_calls;
+    sum->send_calls += part->send_calls;
 }
