@@ -194,36 +194,42 @@ class Generate(nn.Module):
         return y.squeeze(0).permute(1, 2, 0)
 
 
-def decode_loss(decoder, noise, random, points):
+# The scenes with the finest structure, which the second part of the training is about.
+FINE = [scenes.SCENES.index(s) for s in ("mountains", "city", "desert", "meadow")]
+
+
+def decode_loss(decoder, noise, random, points, kinds):
     """One step's loss: each kind of scene at random points, in pairs of neighbours whose difference counts
     too, so that edges get sharp."""
-    thetas = torch.cat([scenes.style(k, 1, random) for k in range(KINDS)])
+    thetas = torch.cat([scenes.style(k, 1, random) for k in kinds])
     half = points // 2
-    first = torch.rand(KINDS, half, 2, generator=random)
-    step = torch.where(torch.rand(KINDS, half, 1, generator=random) < 0.5,
+    first = torch.rand(len(kinds), half, 2, generator=random)
+    step = torch.where(torch.rand(len(kinds), half, 1, generator=random) < 0.5,
                        torch.tensor([1.5 / SIDE, 0.0]), torch.tensor([0.0, 1.5 / SIDE]))
     xy = torch.cat([first, (first + step).clamp(0, 1)], 1)
     values = fields(noise, xy, thetas)
     with torch.no_grad():
-        truth = torch.cat([scenes.DRAWERS[k](scenes.Point(values[k:k + 1], thetas[k:k + 1])) for k in range(KINDS)])
+        truth = torch.cat([scenes.DRAWERS[k](scenes.Point(values[i:i + 1], thetas[i:i + 1]))
+                           for i, k in enumerate(kinds)])
         truth = truth.clamp(0, 1)
-    guess = decoder(values, thetas, torch.eye(KINDS))
+    guess = decoder(values, thetas, torch.eye(KINDS)[kinds])
     edges = F.l1_loss(guess[..., half:] - guess[..., :half], truth[..., half:] - truth[..., :half])
     return F.l1_loss(guess, truth) + 1.0 * edges, F.l1_loss(guess.clamp(0, 1), truth).item()
 
 
-def train_decoder(decoder, minutes):
-    random = torch.Generator().manual_seed(SEED)
-    kept = [Noise(torch.arange(KINDS) + KINDS * i + 1000, keep=True) for i in range(16)]
-    best = torch.optim.Adam(decoder.parameters(), lr=3e-3, betas=(0.9, 0.98))
+def train_decoder(decoder, minutes, kinds, rate, seed):
+    random = torch.Generator().manual_seed(seed)
+    kept = [Noise(torch.arange(len(kinds)) + KINDS * i + 1000 * seed, keep=True) for i in range(16)]
+    points = 3072 * KINDS // len(kinds)
+    best = torch.optim.Adam(decoder.parameters(), lr=rate, betas=(0.9, 0.98))
     start, step, mean = time.time(), 0, 0.3
     while True:
         done = (time.time() - start) / (60.0 * minutes)
         if done >= 1:
             break
         for group in best.param_groups:
-            group["lr"] = min(1.0, (step + 1) / 200) * (2e-5 + 3e-3 * 0.5 * (1 + math.cos(math.pi * done)))
-        loss, l1 = decode_loss(decoder, kept[step % len(kept)], random, 3072)
+            group["lr"] = min(1.0, (step + 1) / 200) * (2e-5 + rate * 0.5 * (1 + math.cos(math.pi * done)))
+        loss, l1 = decode_loss(decoder, kept[step % len(kept)], random, points, kinds)
         best.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
@@ -348,10 +354,15 @@ def train(out, minutes):
     torch.manual_seed(SEED)
     start = time.time()
     decoder, denoiser, relight = Decoder(), Denoiser(), Relight()
-    steps, l1 = train_decoder(decoder, minutes)
+    steps, l1 = train_decoder(decoder, 0.7 * minutes, list(range(KINDS)), 3e-3, SEED)
     torch.save(decoder.state_dict(), os.path.join(out, "generate-decoder.pt"))
-    quality = {"decoder_psnr": held_out(decoder), "decoder_steps": steps, "decoder_l1": l1}
-    finish(out, decoder, denoiser, relight, quality, start)
+    more(out, decoder, 0.3 * minutes)
+    finish(out, decoder, denoiser, relight, {"decoder_steps": steps, "decoder_l1": l1}, start)
+
+
+def more(out, decoder, minutes):
+    train_decoder(decoder, minutes, FINE, 2e-3, SEED + 4)
+    torch.save(decoder.state_dict(), os.path.join(out, "generate-decoder.pt"))
 
 
 def finish(out, decoder, denoiser, relight, quality, start):
@@ -361,6 +372,7 @@ def finish(out, decoder, denoiser, relight, quality, start):
     train_denoiser(denoiser, net, 1.5)
     quality["relight_l1"], quality["untouched_l1"] = train_relight(relight, 1.0)
     torch.save({"denoiser": denoiser.state_dict(), "relight": relight.state_dict()}, os.path.join(out, "generate-rest.pt"))
+    quality["decoder_psnr"] = held_out(decoder)
     whole = Generate(denoiser, decoder, relight).eval()
     write(out, whole)
     quality.update(minutes=(time.time() - start) / 60, seed=SEED, bytes=file_bytes(os.path.join(out, "generate.onnx")))
@@ -375,10 +387,13 @@ def write(out, whole):
 
 
 if __name__ == "__main__":
-    # Everything but the decoder again, with the decoder that is there.
+    # Goes on with the decoder that is there: generate.py OUT MINUTES (0: everything but the decoder again).
     import sys
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     old = Decoder()
     old.load_state_dict(torch.load(os.path.join(sys.argv[1], "generate-decoder.pt")))
-    finish(sys.argv[1], old, Denoiser(), Relight(), {"decoder_psnr": held_out(old)}, time.time())
+    begin = time.time()
+    if float(sys.argv[2]) > 0:
+        more(sys.argv[1], old, float(sys.argv[2]))
+    finish(sys.argv[1], old, Denoiser(), Relight(), {}, begin)

@@ -53,6 +53,28 @@ def load(name, relative, longest=None):
     return np.asarray(image)
 
 
+def load_before_skies(name, relative, longest, count, random):
+    """The picture; or, where it has transparent parts (a landscape without its sky), `count` pictures of it
+    before drawn skies."""
+    image = Image.open(os.path.join(package(name), relative))
+    if image.mode not in ("RGBA", "LA", "PA") or "jpg" in relative:
+        return [load(name, relative, longest)]
+    image = image.convert("RGBA")
+    image.thumbnail((longest, longest), Image.BOX)
+    pixels = np.asarray(image).astype(np.float32)
+    alpha = pixels[..., 3:] / 255
+    if alpha.mean() > 0.98:
+        return [pixels[..., :3].astype(np.uint8)]
+    down = np.linspace(0, 1, pixels.shape[0], dtype=np.float32)[:, None, None]
+    pictures = []
+    for _ in range(count):
+        top = np.array([60, 120, 200]) * random.uniform(0.6, 1.2) + random.uniform(-20, 20, 3)
+        low = np.array([205, 220, 235]) * random.uniform(0.85, 1.05) + random.uniform(-15, 15, 3)
+        sky = top + (low - top) * np.minimum(1, down * 1.8)
+        pictures.append(np.clip(pixels[..., :3] * alpha + sky * (1 - alpha), 0, 255).astype(np.uint8))
+    return pictures
+
+
 def find(name, suffixes=(".jpg", ".jpeg", ".png", ".webp"), smallest=40000):
     """All pictures of a package that are big enough to be more than an icon."""
     root = package(name)

@@ -40,16 +40,12 @@ DESCRIPTIONS = {
     "mountains": "mountains: rocky peaks with snow over a valley",
     "city": "a city at night: lit windows and their reflections",
     "desert": "a desert: dunes, table mountains and a clear sky",
-    "studio": "a portrait studio or a room: a backdrop behind the person",
+    "studio": "a studio or a room: a portrait before a backdrop",
     "meadow": "a meadow: grass and flowers under an open sky",
     "unknown": "no scene that this model knows",
 }
 LIGHTS = ["in the light of the day", "in warm, low light", "in cool or dim light"]
 
-W = "usr/share/wallpapers/%s/contents/images/%s"
-T = "usr/share/tuxpaint/stamps/%s"
-M = "usr/share/backgrounds/mate/"
-L = "usr/share/backgrounds/"
 # package, how the path ends, scene, held out
 LABELS = [
     ("plasma-workspace-wallpapers", "Shell/contents/images/5120x2880.jpg", "beach", False),
@@ -69,6 +65,16 @@ LABELS = [
     ("tuxpaint-data", "sheep.jpg", "meadow", True),
     ("mate-backgrounds", "GreenMeadow.jpg", "meadow", False),
     ("lomiri-wallpapers-16.04", "seeding_by_Clements_Engelhardt.jpg", "meadow", False),
+    ("stellarium-data", "guereins1.png", "meadow", False),
+    ("stellarium-data", "guereins2.png", "meadow", False),
+    ("stellarium-data", "guereins4.png", "meadow", False),
+    ("stellarium-data", "guereins5.png", "meadow", False),
+    ("stellarium-data", "guereins6.png", "meadow", False),
+    ("stellarium-data", "guereins8.png", "meadow", True),
+    ("stellarium-data", "garching-gl1.png", "meadow", False),
+    ("stellarium-data", "mars.png", "desert", False),
+    ("stellarium-data", "hurricane1.png", "forest", False),
+    ("stellarium-data", "hurricane8.png", "forest", False),
     ("mate-backgrounds", "YellowFlower.jpg", "unknown", True),
     ("mate-backgrounds", "FreshFlower.jpg", "unknown", False),
     ("mate-backgrounds", "Garden.jpg", "unknown", False),
@@ -207,14 +213,27 @@ def texture(random, side):
     return np.clip(a + (b - a) * v, 0, 1)
 
 
+def anything(unknown, random):
+    """A photograph of no scene, or a blurred part of one."""
+    one = vary(unknown[random.integers(len(unknown))], random, 0.7)
+    if random.random() < 0.4:
+        n = int(random.integers(4, 24))
+        small = Image.fromarray((one * 255).astype(np.uint8)).resize((n, n), Image.BOX)
+        one = np.asarray(small.resize((SIDE, SIDE), Image.BICUBIC), np.float32) / 255
+    return one
+
+
 def real():
     """The labelled photographs: (picture, kind, held out)."""
     out = []
+    out_random = np.random.default_rng(SEED)
     for package, end, name, held in LABELS:
         found = [p for p in photos.find(package, smallest=0) if p.endswith("/" + end)]
         if not found:
             raise SystemExit("%s has no %s" % (package, end))
-        out.append((photos.load(package, found[0], longest=640), scenes.SCENES.index(name), held))
+        # Some landscapes have no sky of their own: each gets a few.
+        for picture in photos.load_before_skies(package, found[0], 640, 1 if held else 3, out_random):
+            out.append((picture, scenes.SCENES.index(name), held))
     folder = "/usr/lib/python3/dist-packages/skimage/data/"
     for path, name in ((folder + "astronaut.png", "studio"), (folder + "coffee.png", "unknown"),
                        ("/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg", "studio")):
@@ -251,11 +270,11 @@ def cut_outs(count, seed):
     return out
 
 
-def put(picture, cut, random):
+def put(picture, cut, random, smallest=0.14, largest=0.42):
     """Puts a person into a picture of FP32 0..1, her feet below its lower edge."""
     side = picture.shape[0]
     colour, alpha = cut
-    face = random.uniform(0.14, 0.42) * side
+    face = random.uniform(smallest, largest) * side
     scale = face / 60
     w, h = int(190 * scale), int(200 * scale)
     c = np.asarray(Image.fromarray((colour * 255).astype(np.uint8)).resize((w, h), Image.BILINEAR)) / 255.0
@@ -343,19 +362,23 @@ def train(out, minutes):
         for i in range(BATCH):
             kind = i % KINDS
             r = random.random()
-            strong = 1.0
-            if kind in by_kind and r < (0.5 if kind == none else 0.25):
-                one = vary(by_kind[kind][random.integers(len(by_kind[kind]))], random, 0.5)
-            elif kind == studio and r < 0.5:
-                one = backdrop(random, SIDE).astype(np.float32)
-            elif kind == none and r < 0.65:
-                one = texture(random, SIDE).astype(np.float32)
+            strong, person = 1.0, 0.7
+            if kind == studio and r < 0.75:
+                # A portrait is one before whatever backdrop, as long as that shows none of the scenes.
+                person = 1.0
+                one = anything(by_kind[none], random) if r < 0.35 else backdrop(random, SIDE).astype(np.float32)
+            elif kind == none and r < 0.6:
+                person = 0.0
+                one = anything(by_kind[none], random) if r < 0.5 else texture(random, SIDE).astype(np.float32)
+            elif kind in by_kind and kind != none and r < 0.33:
+                one = vary(by_kind[kind][random.integers(len(by_kind[kind]))], random, 0.6)
             else:
                 at = kind * EACH + int(random.integers(EACH))
                 one = vary(pictures[at], random, 0.25)
                 l[i], known[i], strong = light[at], 1.0, random.choice([0.3, 1.0])
-            if random.random() < (0.92 if kind == studio else 0.7):
-                one = put(one, cuts[random.integers(len(cuts))], random)
+                person = 0.95 if kind == studio else 0.7
+            if random.random() < person:
+                one = put(one, cuts[random.integers(len(cuts))], random, 0.17 if kind == studio else 0.14)
             x[i], k[i] = tone(one, random, strong), kind
         logits, glow, inner = net.look(torch.from_numpy(x).permute(0, 3, 1, 2))
         w = torch.from_numpy(known).unsqueeze(1)
