@@ -311,6 +311,7 @@ static void server_request(void *context, struct weft_http_stream *stream, const
     if (strcmp(head->path, "/nobody") == 0) {
         return;
     }
+    server->handled_count++;
     weft_http_stream_handle(stream, &server_stream_events, server);
     record_head(&server->last, stream, head);
     if (server->early) {

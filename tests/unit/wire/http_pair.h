@@ -74,6 +74,7 @@ struct http_server {
     char authority[64];
     char field[64]; /* value of "x-field" */
     size_t requests_count;
+    size_t handled_count; /* all but those for "/nobody" */
     size_t closed_count;
     size_t cancelled_count;
     size_t out_of_memory_count;
