@@ -12,4 +12,7 @@ __attribute__((noreturn, cold)) void weft_assert_failed(const char *expression, 
 #define weft_assert(expression)                                                                                        \
     (__builtin_expect(!!(expression), 1) ? (void)0 : weft_assert_failed(#expression, __FILE__, __LINE__))
 
+/* What must not be reached. */
+#define weft_bug(words) weft_assert_failed((words), __FILE__, __LINE__)
+
 #endif

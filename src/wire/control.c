@@ -225,7 +225,7 @@ static const struct weft_fields *table_of(const struct weft_message *message, si
     case WEFT_MESSAGE_CANCEL:
         return &cancel;
     }
-    weft_assert(!"a message has a kind");
+    weft_bug("a message has a kind");
     return NULL;
 }
 
