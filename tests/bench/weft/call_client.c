@@ -6,8 +6,8 @@
  * carry the payload, unless --small-answer says that it does not.
  */
 #include "link/grpc_client.h"
-#include "tests/bench/peers/oip_message.h"
-#include "tests/bench/peers/samples.h"
+#include "oip_message.h"
+#include "samples.h"
 
 #include <weft/datatype.h>
 
