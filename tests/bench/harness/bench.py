@@ -49,8 +49,8 @@ class Bench:
         self.tool("ninja")
         done = subprocess.run(["ninja", "-C", str(self.build), *targets], stdout=sys.stderr, check=False)
         if done.returncode != 0:
-            raise BenchError(f"{', '.join(targets)} can't be built in {self.build}; for the peers Debian's libgrpc++-dev, "
-                             "libprotobuf-dev and protobuf-compiler-grpc must be there when meson sets it up")
+            raise BenchError(f"{', '.join(targets)} can't be built in {self.build}; bench-programs needs Debian's "
+                             "libgrpc++-dev, libprotobuf-dev and protobuf-compiler-grpc when meson sets it up")
 
     def tool(self, name):
         path = shutil.which(name)

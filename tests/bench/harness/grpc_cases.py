@@ -16,7 +16,7 @@ LOAD_TRIAL_REQUESTS = 20000
 
 
 def run(bench):
-    bench.compile(["bench-programs", PROGRAM])
+    bench.compile(["bench-programs"])
     for placement in ("split", "same"):
         if bench.wants(f"unary-64B@{placement}"):
             with bench.case(f"unary-64B@{placement}"):
@@ -25,6 +25,7 @@ def run(bench):
         with bench.case("unary-load"):
             unary_load(bench)
     if bench.wants("infer-12MiB"):
+        bench.compile([PROGRAM])
         with bench.case("infer-12MiB"):
             infer(bench)
 
