@@ -8,7 +8,8 @@
 #include <fstream>
 #include <stdexcept>
 
-namespace weft_face {
+namespace weft_face
+{
 
 static constexpr int side = 64;
 static constexpr int descriptor_length = 576;
@@ -16,7 +17,8 @@ static constexpr int descriptor_length = 576;
 static constexpr double wide = 180.0;
 static constexpr double shrunk = 128.0;
 
-Embedding::Embedding(const std::string &path) {
+Embedding::Embedding(const std::string &path)
+{
     std::ifstream file(path, std::ios::binary);
     char magic[8];
     uint32_t lengths[2];
@@ -32,14 +34,17 @@ Embedding::Embedding(const std::string &path) {
     }
 }
 
-static void add_gradients(const cv::HOGDescriptor &hog, const cv::Mat &face, cv::Mat &total) {
+static void add_gradients(const cv::HOGDescriptor &hog, const cv::Mat &face, cv::Mat &total)
+{
     std::vector<float> values;
     hog.compute(face, values);
     total += cv::Mat(1, descriptor_length, CV_32F, values.data());
 }
 
-std::vector<float> Embedding::describe(const cv::Mat &picture, const cv::Rect2d &face) const {
-    const cv::HOGDescriptor hog(cv::Size(side, side), cv::Size(16, 16), cv::Size(16, 16), cv::Size(8, 8), 9);
+std::vector<float> Embedding::describe(const cv::Mat &picture, const cv::Rect2d &face) const
+{
+    const cv::HOGDescriptor hog(cv::Size(side, side), cv::Size(16, 16), cv::Size(16, 16),
+                                cv::Size(8, 8), 9);
     cv::Mat grey = picture;
     cv::Rect2d at = face;
     if (face.width > wide) {
@@ -58,7 +63,8 @@ std::vector<float> Embedding::describe(const cv::Mat &picture, const cv::Rect2d 
             cv::Mat big;
             cv::Mat small;
             cv::Mat mirrored;
-            cv::warpAffine(grey, big, place, cv::Size(2 * side, 2 * side), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+            cv::warpAffine(grey, big, place, cv::Size(2 * side, 2 * side), cv::INTER_LINEAR,
+                           cv::BORDER_REPLICATE);
             cv::resize(big, small, cv::Size(side, side), 0, 0, cv::INTER_AREA);
             cv::GaussianBlur(small, small, cv::Size(0, 0), 1.0);
             cv::flip(small, mirrored, 1);
@@ -72,7 +78,8 @@ std::vector<float> Embedding::describe(const cv::Mat &picture, const cv::Rect2d 
     return std::vector<float>(projected.begin<float>(), projected.end<float>());
 }
 
-float similarity(const std::vector<float> &a, const std::vector<float> &b) {
+float similarity(const std::vector<float> &a, const std::vector<float> &b)
+{
     float sum = 0;
     for (size_t i = 0; i < a.size() && i < b.size(); i++) {
         sum += a[i] * b[i];

@@ -3,9 +3,10 @@
 #define WEFT_FACE_EMBEDDING_H
 
 /*
- * Turns a face into a vector of length 1 by which a person is known again: histograms of oriented gradients of the face
- * and its mirror image, projected by a matrix that models/train/face.py learned. Immutable after its making, so any
- * thread may call describe. Throws cv::Exception or std::exception.
+ * Turns a face into a vector of length 1 by which a person is known again: histograms of oriented
+ * gradients of the face and its mirror image, projected by a matrix that models/train/face.py
+ * learned. Immutable after its making, so any thread may call describe. Throws cv::Exception or
+ * std::exception.
  */
 
 #include <opencv2/core.hpp>
@@ -13,11 +14,13 @@
 #include <string>
 #include <vector>
 
-namespace weft_face {
+namespace weft_face
+{
 
 constexpr int embedding_length = 128;
 
-class Embedding {
+class Embedding
+{
   public:
     /* path is the matrix file ("embedding.bin"). */
     explicit Embedding(const std::string &path);

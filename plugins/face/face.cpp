@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model plugin "face": finds the person in a photograph, says who it is, and cuts her out. Enrolment is a request
- * with the parameter `enroll`, the id under which the person is to be known.
+ * The model plugin "face": finds the person in a photograph, says who it is, and cuts her out.
+ * Enrolment is a request with the parameter `enroll`, the id under which the person is to be known.
  */
 #include <weft/model.h>
 
@@ -22,7 +22,8 @@
 
 using namespace weft_face;
 
-namespace {
+namespace
+{
 
 struct Model {
     const weft_model_host *host;
@@ -34,24 +35,30 @@ struct Model {
     Embedding embedding;
     Gallery gallery;
 
-    Model(const weft_model_host *its_host, weft_model_handle *its_handle, const std::string &cascades, double least,
-          const char *state)
-        : host(its_host), handle(its_handle), threshold(static_cast<float>(least)), keeps(state != nullptr),
-          finder(cascades), embedding(std::string(its_host->model_directory(its_handle)) + "/embedding.bin"),
-          gallery(state == nullptr ? "" : state) {
+    Model(const weft_model_host *its_host, weft_model_handle *its_handle,
+          const std::string &cascades, double least, const char *state)
+        : host(its_host), handle(its_handle), threshold(static_cast<float>(least)),
+          keeps(state != nullptr), finder(cascades),
+          embedding(std::string(its_host->model_directory(its_handle)) + "/embedding.bin"),
+          gallery(state == nullptr ? "" : state)
+    {
     }
 };
 
 /* A failure with the status that the caller is to see. */
 struct Failure : std::runtime_error {
     weft_status status;
-    Failure(weft_status its_status, const std::string &text) : std::runtime_error(text), status(its_status) {
+    Failure(weft_status its_status, const std::string &text)
+        : std::runtime_error(text), status(its_status)
+    {
     }
 };
 
 const weft_model_option options[] = {
-    {"cascades", WEFT_OPTION_STRING, "/usr/share/opencv4/haarcascades", 0, 0, "directory of OpenCV's cascades"},
-    {"threshold", WEFT_OPTION_DOUBLE, "0.72", -1, 1, "the least cosine between two faces of one person"},
+    {"cascades", WEFT_OPTION_STRING, "/usr/share/opencv4/haarcascades", 0, 0,
+     "directory of OpenCV's cascades"},
+    {"threshold", WEFT_OPTION_DOUBLE, "0.72", -1, 1,
+     "the least cosine between two faces of one person"},
     {nullptr, WEFT_OPTION_BOOL, nullptr, 0, 0, nullptr},
 };
 
@@ -67,10 +74,12 @@ const weft_tensor_spec outputs[] = {
     {"count", WEFT_INT32, {1, {1}}, false},
 };
 
-weft_status load(const weft_model_host *host, weft_model_handle *handle, const weft_parameter *given, size_t,
-                 void **ret_model) {
+weft_status load(const weft_model_host *host, weft_model_handle *handle,
+                 const weft_parameter *given, size_t, void **ret_model)
+{
     try {
-        /* Parallel loops of OpenCV would take the cores that the node has promised to other models. */
+        /* Parallel loops of OpenCV would take the cores that the node has promised to other models.
+         */
         cv::setNumThreads(1);
         auto model = std::make_unique<Model>(host, handle, given[0].string, given[1].number,
                                              host->state_directory(handle));
@@ -84,19 +93,23 @@ weft_status load(const weft_model_host *host, weft_model_handle *handle, const w
     }
 }
 
-void metadata(const void *, weft_model_metadata *ret_metadata) {
+void metadata(const void *, weft_model_metadata *ret_metadata)
+{
     *ret_metadata = {inputs, std::size(inputs), outputs, std::size(outputs), true, false};
 }
 
-cv::Mat decode(const weft_tensor &photo) {
+cv::Mat decode(const weft_tensor &photo)
+{
     /* The host has checked the raw form: one element, four bytes of length before it. */
     const auto *bytes = static_cast<const uint8_t *>(photo.data);
     struct Image : weft_image {
-        Image() : weft_image{} {
+        Image() : weft_image{}
+        {
         }
         Image(const Image &) = delete;
         Image &operator=(const Image &) = delete;
-        ~Image() {
+        ~Image()
+        {
             weft_image_fini(this);
         }
     } image;
@@ -105,10 +118,13 @@ cv::Mat decode(const weft_tensor &photo) {
     if (status != WEFT_OK) {
         throw Failure(status, std::string("the photo cannot be read: ") + reason.text);
     }
-    return cv::Mat(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3, image.pixels).clone();
+    return cv::Mat(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
+                   image.pixels)
+        .clone();
 }
 
-void give(weft_model_call *call, const char *name, const void *data, size_t size_bytes) {
+void give(weft_model_call *call, const char *name, const void *data, size_t size_bytes)
+{
     if (!call->host->wanted(call, name)) {
         return;
     }
@@ -123,7 +139,8 @@ void give(weft_model_call *call, const char *name, const void *data, size_t size
     }
 }
 
-void give_text(weft_model_call *call, const char *name, const std::string &text) {
+void give_text(weft_model_call *call, const char *name, const std::string &text)
+{
     std::string raw(4, '\0');
     for (size_t i = 0; i < 4; i++) {
         raw[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
@@ -132,45 +149,55 @@ void give_text(weft_model_call *call, const char *name, const std::string &text)
     give(call, name, raw.data(), raw.size());
 }
 
-void give_up_if_asked(weft_model_call *call) {
+void give_up_if_asked(weft_model_call *call)
+{
     if (call->host->cancelled(call)) {
         throw Failure(WEFT_CANCELLED, "cancelled");
     }
 }
 
 /* The id to enroll under, or nothing. */
-std::string wanted_enrolment(const weft_model_call *call) {
+std::string wanted_enrolment(const weft_model_call *call)
+{
     for (size_t i = 0; i < call->parameters_count; i++) {
         const weft_parameter &parameter = call->parameters[i];
         if (std::strcmp(parameter.name, "enroll") != 0) {
             continue;
         }
-        if (parameter.kind != WEFT_PARAMETER_STRING || !id_acceptable({parameter.string, parameter.string_length})) {
-            throw Failure(WEFT_INVALID_ARGUMENT,
-                          "the parameter 'enroll' must be an id: 1 to 256 bytes of text, and not 'unknown'");
+        if (parameter.kind != WEFT_PARAMETER_STRING ||
+            !id_acceptable({parameter.string, parameter.string_length})) {
+            throw Failure(
+                WEFT_INVALID_ARGUMENT,
+                "the parameter 'enroll' must be an id: 1 to 256 bytes of text, and not 'unknown'");
         }
         return {parameter.string, parameter.string_length};
     }
     return "";
 }
 
-std::vector<cv::Rect2d> find_faces(Model &model, const cv::Mat &grey) {
+std::vector<cv::Rect2d> find_faces(Model &model, const cv::Mat &grey)
+{
     std::lock_guard<std::mutex> held(model.finding); /* a cascade serves one thread at a time */
     std::vector<cv::Rect2d> faces = model.finder.find(grey);
     if (faces.empty()) {
         throw Failure(WEFT_FAILED_PRECONDITION,
                       "no face was found in the photo of " + std::to_string(grey.cols) + " x " +
-                          std::to_string(grey.rows) + " pixels; looked for upright faces seen from the front, a part of " +
-                          std::to_string(smallest_part).substr(0, 4) + " of the shorter side or larger");
+                          std::to_string(grey.rows) +
+                          " pixels; looked for upright faces seen from the front, a part of " +
+                          std::to_string(smallest_part).substr(0, 4) +
+                          " of the shorter side or larger");
     }
     return faces;
 }
 
-Match recognise(Model &model, const std::string &enroll, size_t count, const std::vector<float> &embedding) {
+Match recognise(Model &model, const std::string &enroll, size_t count,
+                const std::vector<float> &embedding)
+{
     if (!enroll.empty()) {
         if (count != 1) {
-            throw Failure(WEFT_FAILED_PRECONDITION, "the photo shows " + std::to_string(count) +
-                                                        " faces; to enroll somebody it must show exactly one");
+            throw Failure(WEFT_FAILED_PRECONDITION,
+                          "the photo shows " + std::to_string(count) +
+                              " faces; to enroll somebody it must show exactly one");
         }
         try {
             model.host->set_generation(model.handle, model.gallery.enroll(enroll, embedding));
@@ -189,7 +216,8 @@ Match recognise(Model &model, const std::string &enroll, size_t count, const std
     return match;
 }
 
-void answer(Model &model, weft_model_call *call) {
+void answer(Model &model, weft_model_call *call)
+{
     std::string enroll = wanted_enrolment(call);
     cv::Mat rgb = decode(call->inputs[0]);
     cv::Mat grey;
@@ -206,7 +234,8 @@ void answer(Model &model, weft_model_call *call) {
     }
     give_up_if_asked(call); /* the last chance: from here an enrolment counts */
     Match match = recognise(model, enroll, faces.size(), embedding);
-    const int32_t box[4] = {static_cast<int32_t>(std::lround(face.x)), static_cast<int32_t>(std::lround(face.y)),
+    const int32_t box[4] = {static_cast<int32_t>(std::lround(face.x)),
+                            static_cast<int32_t>(std::lround(face.y)),
                             static_cast<int32_t>(std::lround(face.width)),
                             static_cast<int32_t>(std::lround(face.height))};
     const auto count = static_cast<int32_t>(faces.size());
@@ -217,7 +246,8 @@ void answer(Model &model, weft_model_call *call) {
     give(call, "count", &count, sizeof(count));
 }
 
-void infer(void *opaque, weft_model_call *call) {
+void infer(void *opaque, weft_model_call *call)
+{
     auto &model = *static_cast<Model *>(opaque);
     try {
         answer(model, call);
@@ -231,13 +261,15 @@ void infer(void *opaque, weft_model_call *call) {
     }
 }
 
-void unload(void *opaque) {
+void unload(void *opaque)
+{
     delete static_cast<Model *>(opaque);
 }
 
 } // namespace
 
-extern "C" __attribute__((visibility("default"))) const struct weft_model_plugin weft_model_plugin = {
+extern "C" __attribute__((visibility("default")))
+const struct weft_model_plugin weft_model_plugin = {
     WEFT_MODEL_ABI,
     0,
     "face",

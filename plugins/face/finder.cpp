@@ -6,28 +6,35 @@
 #include <algorithm>
 #include <stdexcept>
 
-namespace weft_face {
+namespace weft_face
+{
 
-/* Pictures are searched at no more than this size: faces in larger ones are found as well, in a fraction of the time. */
+/* Pictures are searched at no more than this size: faces in larger ones are found as well, in a
+ * fraction of the time. */
 static constexpr int search_side = 1024;
 
-Finder::Finder(const std::string &directory) {
+Finder::Finder(const std::string &directory)
+{
     std::string path = directory + "/haarcascade_frontalface_alt2.xml";
     if (!cascade.load(path)) {
         throw std::runtime_error("cannot read the cascade " + path);
     }
 }
 
-int Finder::smallest(const cv::Size &size) {
-    return std::max(smallest_pixels, static_cast<int>(std::min(size.width, size.height) * smallest_part));
+int Finder::smallest(const cv::Size &size)
+{
+    return std::max(smallest_pixels,
+                    static_cast<int>(std::min(size.width, size.height) * smallest_part));
 }
 
-/* A face is reported by dozens of neighbouring windows, a leaf or a lamp that looks like one by a few. So what has far
- * fewer reports than the best one is dropped; in a group of people they differ by less. */
+/* A face is reported by dozens of neighbouring windows, a leaf or a lamp that looks like one by a
+ * few. So what has far fewer reports than the best one is dropped; in a group of people they differ
+ * by less. */
 static constexpr int reports_least = 4;
 static constexpr int reports_part = 4;
 
-std::vector<cv::Rect2d> Finder::find(const cv::Mat &grey) {
+std::vector<cv::Rect2d> Finder::find(const cv::Mat &grey)
+{
     double scale = std::min(1.0, static_cast<double>(search_side) / std::max(grey.cols, grey.rows));
     cv::Mat small = grey;
     if (scale < 1.0) {

@@ -12,32 +12,38 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace weft_face {
+namespace weft_face
+{
 
-/* The file: magic, generation, number of people, and for each the id's length, the id and the embedding; numbers as this
- * machine has them, since a gallery stays on its node. */
+/* The file: magic, generation, number of people, and for each the id's length, the id and the
+ * embedding; numbers as this machine has them, since a gallery stays on its node. */
 static const char magic[8] = {'W', 'E', 'F', 'T', 'W', 'H', 'O', '1'};
 static constexpr size_t embedding_bytes = embedding_length * sizeof(float);
 
-bool id_acceptable(const std::string &id) {
+bool id_acceptable(const std::string &id)
+{
     return !id.empty() && id.size() <= id_bytes_max && id != "unknown" &&
-           std::none_of(id.begin(), id.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+           std::none_of(id.begin(), id.end(),
+                        [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
-Gallery::Gallery(const std::string &directory) {
+Gallery::Gallery(const std::string &directory)
+{
     if (!directory.empty()) {
         path = directory + "/gallery.bin";
         read();
     }
 }
 
-template <typename T> static T take(std::ifstream &file) {
+template <typename T> static T take(std::ifstream &file)
+{
     T value = 0;
     file.read(reinterpret_cast<char *>(&value), sizeof(value));
     return value;
 }
 
-void Gallery::read() {
+void Gallery::read()
+{
     std::ifstream file(path, std::ios::binary);
     if (!file) {
         if (errno == ENOENT) {
@@ -61,15 +67,18 @@ void Gallery::read() {
         people[id] = std::move(embedding);
     }
     if (!good) {
-        throw std::runtime_error("the gallery " + path + " is damaged; move it away to start with an empty one");
+        throw std::runtime_error("the gallery " + path +
+                                 " is damaged; move it away to start with an empty one");
     }
 }
 
-template <typename T> static void put(std::string &bytes, const T &value) {
+template <typename T> static void put(std::string &bytes, const T &value)
+{
     bytes.append(reinterpret_cast<const char *>(&value), sizeof(value));
 }
 
-static void write_file(const std::string &path, const std::string &bytes) {
+static void write_file(const std::string &path, const std::string &bytes)
+{
     int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool good = file >= 0;
     for (size_t done = 0; good && done < bytes.size();) {
@@ -87,7 +96,8 @@ static void write_file(const std::string &path, const std::string &bytes) {
     }
 }
 
-void Gallery::write(const std::map<std::string, std::vector<float>> &all, uint64_t generation) const {
+void Gallery::write(const std::map<std::string, std::vector<float>> &all, uint64_t generation) const
+{
     std::string bytes(magic, sizeof(magic));
     put(bytes, generation);
     put(bytes, static_cast<uint64_t>(all.size()));
@@ -101,14 +111,16 @@ void Gallery::write(const std::map<std::string, std::vector<float>> &all, uint64
     if (std::rename((path + ".new").c_str(), path.c_str()) != 0) {
         throw std::runtime_error("cannot write the gallery " + path + ": " + std::strerror(errno));
     }
-    int directory = open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory =
+        open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory >= 0) {
         (void)fsync(directory); /* where a file system has none, the rename is all there is */
         close(directory);
     }
 }
 
-Match Gallery::find(const std::vector<float> &embedding) {
+Match Gallery::find(const std::vector<float> &embedding)
+{
     std::lock_guard<std::mutex> held(lock);
     Match best{"", 0};
     for (const auto &[id, known] : people) {
@@ -120,7 +132,8 @@ Match Gallery::find(const std::vector<float> &embedding) {
     return best;
 }
 
-uint64_t Gallery::enroll(const std::string &id, const std::vector<float> &embedding) {
+uint64_t Gallery::enroll(const std::string &id, const std::vector<float> &embedding)
+{
     std::lock_guard<std::mutex> held(lock);
     auto all = people;
     all[id] = embedding;
@@ -134,7 +147,8 @@ uint64_t Gallery::enroll(const std::string &id, const std::vector<float> &embedd
     return ++count;
 }
 
-uint64_t Gallery::generation() {
+uint64_t Gallery::generation()
+{
     std::lock_guard<std::mutex> held(lock);
     return count;
 }

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum weft_status weft_image_fail(struct weft_image_reason *reason, enum weft_status status, const char *format, ...) {
+enum weft_status weft_image_fail(struct weft_image_reason *reason, enum weft_status status,
+                                 const char *format, ...)
+{
     if (reason != NULL) {
         va_list arguments;
         va_start(arguments, format);
@@ -19,21 +21,27 @@ enum weft_status weft_image_fail(struct weft_image_reason *reason, enum weft_sta
     return status;
 }
 
-enum weft_status weft_image_check_size(uint64_t width, uint64_t height, struct weft_image_reason *reason) {
+enum weft_status weft_image_check_size(uint64_t width, uint64_t height,
+                                       struct weft_image_reason *reason)
+{
     if (width == 0 || height == 0) {
         return weft_image_fail(reason, WEFT_INVALID_ARGUMENT, "the picture has no pixels");
     }
-    if (width > WEFT_IMAGE_SIDE_MAX || height > WEFT_IMAGE_SIDE_MAX || width * height > WEFT_IMAGE_PIXELS_MAX) {
-        return weft_image_fail(reason, WEFT_RESOURCE_EXHAUSTED,
-                               "the picture has %llu x %llu pixels; the limit is %u in all and %u a side",
-                               (unsigned long long)width, (unsigned long long)height, WEFT_IMAGE_PIXELS_MAX,
-                               WEFT_IMAGE_SIDE_MAX);
+    if (width > WEFT_IMAGE_SIDE_MAX || height > WEFT_IMAGE_SIDE_MAX ||
+        width * height > WEFT_IMAGE_PIXELS_MAX) {
+        return weft_image_fail(
+            reason, WEFT_RESOURCE_EXHAUSTED,
+            "the picture has %llu x %llu pixels; the limit is %u in all and %u a side",
+            (unsigned long long)width, (unsigned long long)height, WEFT_IMAGE_PIXELS_MAX,
+            WEFT_IMAGE_SIDE_MAX);
     }
     return WEFT_OK;
 }
 
 /* Where the pixel (x, y) of the upright picture lies in the stored one, by EXIF orientation. */
-static size_t stored_index(uint32_t orientation, const struct weft_image *stored, uint32_t x, uint32_t y) {
+static size_t stored_index(uint32_t orientation, const struct weft_image *stored, uint32_t x,
+                           uint32_t y)
+{
     uint32_t right = stored->width - 1;
     uint32_t bottom = stored->height - 1;
     uint32_t column = x;
@@ -72,7 +80,9 @@ static size_t stored_index(uint32_t orientation, const struct weft_image *stored
 }
 
 /* Takes the stored picture over and leaves the upright one in its place. */
-static enum weft_status turn_upright(uint32_t orientation, struct weft_image *image, struct weft_image_reason *reason) {
+static enum weft_status turn_upright(uint32_t orientation, struct weft_image *image,
+                                     struct weft_image_reason *reason)
+{
     if (orientation <= 1) {
         return WEFT_OK;
     }
@@ -96,8 +106,9 @@ static enum weft_status turn_upright(uint32_t orientation, struct weft_image *im
     return WEFT_OK;
 }
 
-enum weft_status weft_image_decode(const void *data, size_t size_bytes, struct weft_image *ret_image,
-                                   struct weft_image_reason *reason) {
+enum weft_status weft_image_decode(const void *data, size_t size_bytes,
+                                   struct weft_image *ret_image, struct weft_image_reason *reason)
+{
     static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF};
     static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
     struct weft_image image = {0};
@@ -108,8 +119,8 @@ enum weft_status weft_image_decode(const void *data, size_t size_bytes, struct w
     } else if (size_bytes >= sizeof(png) && memcmp(data, png, sizeof(png)) == 0) {
         status = weft_image_decode_png(data, size_bytes, &image, &orientation, reason);
     } else {
-        return weft_image_fail(reason, WEFT_INVALID_ARGUMENT, "the %zu bytes are neither a JPEG nor a PNG picture",
-                               size_bytes);
+        return weft_image_fail(reason, WEFT_INVALID_ARGUMENT,
+                               "the %zu bytes are neither a JPEG nor a PNG picture", size_bytes);
     }
     if (status == WEFT_OK) {
         status = turn_upright(orientation, &image, reason);
@@ -122,7 +133,8 @@ enum weft_status weft_image_decode(const void *data, size_t size_bytes, struct w
     return WEFT_OK;
 }
 
-void weft_image_fini(struct weft_image *image) {
+void weft_image_fini(struct weft_image *image)
+{
     free(image->pixels);
     *image = (struct weft_image){0};
 }

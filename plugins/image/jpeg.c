@@ -10,8 +10,9 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* libjpeg reports errors by a callback that must not return; it jumps to the one place that each function below sets.
- * What must outlive the jump is in this struct, so that no local variable is touched between setjmp and longjmp. */
+/* libjpeg reports errors by a callback that must not return; it jumps to the one place that each
+ * function below sets. What must outlive the jump is in this struct, so that no local variable is
+ * touched between setjmp and longjmp. */
 struct codec {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
@@ -24,38 +25,45 @@ struct codec {
     unsigned long encoded_bytes;
 };
 
-static void fail_with(struct codec *codec, j_common_ptr common) {
+static void fail_with(struct codec *codec, j_common_ptr common)
+{
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
     bool memory = common->err->msg_code == JERR_OUT_OF_MEMORY;
-    codec->status = weft_image_fail(codec->reason, memory ? WEFT_OUT_OF_MEMORY : WEFT_INVALID_ARGUMENT,
-                                    "the JPEG is broken: %s", text);
+    codec->status =
+        weft_image_fail(codec->reason, memory ? WEFT_OUT_OF_MEMORY : WEFT_INVALID_ARGUMENT,
+                        "the JPEG is broken: %s", text);
     longjmp(codec->failed, 1);
 }
 
-static void on_error(j_common_ptr common) {
+static void on_error(j_common_ptr common)
+{
     fail_with(common->client_data, common);
 }
 
-/* libjpeg invents grey pixels for what is missing and calls it a warning. A picture cut short is an error here; odd
- * bytes between segments, which some cameras write, are none. */
-static void on_message(j_common_ptr common, int level) {
+/* libjpeg invents grey pixels for what is missing and calls it a warning. A picture cut short is an
+ * error here; odd bytes between segments, which some cameras write, are none. */
+static void on_message(j_common_ptr common, int level)
+{
     int code = common->err->msg_code;
     if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) {
         fail_with(common->client_data, common);
     }
 }
 
-static void on_progress(j_common_ptr common) {
+static void on_progress(j_common_ptr common)
+{
     struct codec *codec = common->client_data;
-    if (common->is_decompressor && ((j_decompress_ptr)common)->input_scan_number > WEFT_IMAGE_SCANS_MAX) {
-        codec->status = weft_image_fail(codec->reason, WEFT_RESOURCE_EXHAUSTED, "the JPEG has more than %d scans",
-                                        WEFT_IMAGE_SCANS_MAX);
+    if (common->is_decompressor &&
+        ((j_decompress_ptr)common)->input_scan_number > WEFT_IMAGE_SCANS_MAX) {
+        codec->status = weft_image_fail(codec->reason, WEFT_RESOURCE_EXHAUSTED,
+                                        "the JPEG has more than %d scans", WEFT_IMAGE_SCANS_MAX);
         longjmp(codec->failed, 1);
     }
 }
 
-static void prepare(struct codec *codec, struct weft_image_reason *reason) {
+static void prepare(struct codec *codec, struct weft_image_reason *reason)
+{
     *codec = (struct codec){.reason = reason, .status = WEFT_OK};
     jpeg_std_error(&codec->errors);
     codec->errors.error_exit = on_error;
@@ -63,19 +71,22 @@ static void prepare(struct codec *codec, struct weft_image_reason *reason) {
     codec->progress.progress_monitor = on_progress;
 }
 
-static uint32_t find_orientation(const struct jpeg_decompress_struct *jpeg) {
+static uint32_t find_orientation(const struct jpeg_decompress_struct *jpeg)
+{
     static const char name[] = "Exif\0"; /* six bytes with both terminators */
     for (jpeg_saved_marker_ptr marker = jpeg->marker_list; marker != NULL; marker = marker->next) {
         if (marker->marker == JPEG_APP0 + 1 && marker->data_length > sizeof(name) &&
             memcmp(marker->data, name, sizeof(name)) == 0) {
-            return weft_image_exif_orientation(marker->data + sizeof(name), marker->data_length - sizeof(name));
+            return weft_image_exif_orientation(marker->data + sizeof(name),
+                                               marker->data_length - sizeof(name));
         }
     }
     return 1;
 }
 
 /* CMYK as Adobe writes it (inverted) or plain, to RGB without a profile. */
-static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, uint32_t width, bool inverted) {
+static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, uint32_t width, bool inverted)
+{
     for (uint32_t x = 0; x < width; x++, from += 4, to += 3) {
         unsigned int key = inverted ? from[3] : 255u - from[3];
         for (int i = 0; i < 3; i++) {
@@ -85,7 +96,8 @@ static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, uint32_t width, bool i
     }
 }
 
-static void read_rows(struct codec *codec, struct jpeg_decompress_struct *jpeg, bool cmyk) {
+static void read_rows(struct codec *codec, struct jpeg_decompress_struct *jpeg, bool cmyk)
+{
     size_t row_bytes = (size_t)jpeg->output_width * 3;
     while (jpeg->output_scanline < jpeg->output_height) {
         uint8_t *row = codec->pixels + row_bytes * jpeg->output_scanline;
@@ -97,8 +109,9 @@ static void read_rows(struct codec *codec, struct jpeg_decompress_struct *jpeg, 
     }
 }
 
-static enum weft_status decode(struct codec *codec, struct jpeg_decompress_struct *jpeg, const uint8_t *data,
-                               size_t size_bytes, uint32_t *ret_orientation) {
+static enum weft_status decode(struct codec *codec, struct jpeg_decompress_struct *jpeg,
+                               const uint8_t *data, size_t size_bytes, uint32_t *ret_orientation)
+{
     if (setjmp(codec->failed) != 0) {
         return codec->status;
     }
@@ -107,7 +120,8 @@ static enum weft_status decode(struct codec *codec, struct jpeg_decompress_struc
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xFFFF);
     jpeg_mem_src(jpeg, data, (unsigned long)size_bytes);
     jpeg_read_header(jpeg, TRUE);
-    enum weft_status status = weft_image_check_size(jpeg->image_width, jpeg->image_height, codec->reason);
+    enum weft_status status =
+        weft_image_check_size(jpeg->image_width, jpeg->image_height, codec->reason);
     if (status != WEFT_OK) {
         return status;
     }
@@ -127,8 +141,10 @@ static enum weft_status decode(struct codec *codec, struct jpeg_decompress_struc
     return WEFT_OK;
 }
 
-enum weft_status weft_image_decode_jpeg(const uint8_t *data, size_t size_bytes, struct weft_image *ret_image,
-                                        uint32_t *ret_orientation, struct weft_image_reason *reason) {
+enum weft_status weft_image_decode_jpeg(const uint8_t *data, size_t size_bytes,
+                                        struct weft_image *ret_image, uint32_t *ret_orientation,
+                                        struct weft_image_reason *reason)
+{
     struct codec codec;
     prepare(&codec, reason);
     struct jpeg_decompress_struct jpeg = {.err = &codec.errors, .client_data = &codec};
@@ -143,8 +159,9 @@ enum weft_status weft_image_decode_jpeg(const uint8_t *data, size_t size_bytes, 
     return status;
 }
 
-static enum weft_status encode(struct codec *codec, struct jpeg_compress_struct *jpeg, const uint8_t *pixels,
-                               uint32_t width, uint32_t height, int quality) {
+static enum weft_status encode(struct codec *codec, struct jpeg_compress_struct *jpeg,
+                               const uint8_t *pixels, uint32_t width, uint32_t height, int quality)
+{
     if (setjmp(codec->failed) != 0) {
         return codec->status;
     }
@@ -167,10 +184,13 @@ static enum weft_status encode(struct codec *codec, struct jpeg_compress_struct 
     return WEFT_OK;
 }
 
-enum weft_status weft_image_encode_jpeg(const uint8_t *pixels, uint32_t width, uint32_t height, int quality,
-                                        uint8_t **ret_data, size_t *ret_size_bytes, struct weft_image_reason *reason) {
+enum weft_status weft_image_encode_jpeg(const uint8_t *pixels, uint32_t width, uint32_t height,
+                                        int quality, uint8_t **ret_data, size_t *ret_size_bytes,
+                                        struct weft_image_reason *reason)
+{
     if (quality < 1 || quality > 100) {
-        return weft_image_fail(reason, WEFT_INVALID_ARGUMENT, "the quality %d is not in 1 to 100", quality);
+        return weft_image_fail(reason, WEFT_INVALID_ARGUMENT, "the quality %d is not in 1 to 100",
+                               quality);
     }
     enum weft_status status = weft_image_check_size(width, height, reason);
     if (status != WEFT_OK) {

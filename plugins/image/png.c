@@ -8,7 +8,8 @@
 
 #include <png.h>
 
-/* Text and profile chunks are not used; this much of each may be unpacked before libpng gives up on it. */
+/* Text and profile chunks are not used; this much of each may be unpacked before libpng gives up on
+ * it. */
 #define CHUNK_BYTES_MAX (1024u * 1024u)
 /* Kept unknown and text chunks; there is no use for more than a few. */
 #define CHUNKS_MAX 64
@@ -26,24 +27,30 @@ struct codec {
     size_t encoded_capacity;
 };
 
-static void on_error(png_structp png, png_const_charp text) {
+static void on_error(png_structp png, png_const_charp text)
+{
     struct codec *codec = png_get_error_ptr(png);
     if (codec->status == WEFT_OK) {
-        codec->status = weft_image_fail(codec->reason, WEFT_INVALID_ARGUMENT, "the PNG is broken: %s", text);
+        codec->status =
+            weft_image_fail(codec->reason, WEFT_INVALID_ARGUMENT, "the PNG is broken: %s", text);
     }
     png_longjmp(png, 1);
 }
 
-/* What libpng only warns about (an odd profile, a wrong checksum of a chunk that is not needed) changes no pixel. */
-static void on_warning(png_structp png, png_const_charp text) {
+/* What libpng only warns about (an odd profile, a wrong checksum of a chunk that is not needed)
+ * changes no pixel. */
+static void on_warning(png_structp png, png_const_charp text)
+{
     (void)png;
     (void)text;
 }
 
-static void on_read(png_structp png, png_bytep to, size_t size_bytes) {
+static void on_read(png_structp png, png_bytep to, size_t size_bytes)
+{
     struct codec *codec = png_get_io_ptr(png);
     if (size_bytes > codec->left_bytes) {
-        codec->status = weft_image_fail(codec->reason, WEFT_INVALID_ARGUMENT, "the PNG is cut short");
+        codec->status =
+            weft_image_fail(codec->reason, WEFT_INVALID_ARGUMENT, "the PNG is cut short");
         png_longjmp(png, 1);
     }
     memcpy(to, codec->data, size_bytes);
@@ -52,7 +59,8 @@ static void on_read(png_structp png, png_bytep to, size_t size_bytes) {
 }
 
 /* Asks libpng for 8-bit RGBA, whatever is stored; alpha is laid over white afterwards. */
-static void ask_rgba(png_structp png, png_infop info) {
+static void ask_rgba(png_structp png, png_infop info)
+{
     png_byte type = png_get_color_type(png, info);
     png_set_expand(png);
     png_set_scale_16(png);
@@ -65,7 +73,8 @@ static void ask_rgba(png_structp png, png_infop info) {
 }
 
 /* RGBA in place to RGB over white; the target never overtakes the source. */
-static void lay_over_white(uint8_t *pixels, size_t count) {
+static void lay_over_white(uint8_t *pixels, size_t count)
+{
     const uint8_t *from = pixels;
     uint8_t *to = pixels;
     for (size_t i = 0; i < count; i++, from += 4, to += 3) {
@@ -76,7 +85,8 @@ static void lay_over_white(uint8_t *pixels, size_t count) {
     }
 }
 
-static uint32_t find_orientation(png_structp png, png_infop info) {
+static uint32_t find_orientation(png_structp png, png_infop info)
+{
     png_uint_32 size = 0;
     png_bytep exif = NULL;
     if (png_get_eXIf_1(png, info, &size, &exif) == 0 || exif == NULL) {
@@ -85,7 +95,9 @@ static uint32_t find_orientation(png_structp png, png_infop info) {
     return weft_image_exif_orientation(exif, size);
 }
 
-static enum weft_status decode(struct codec *codec, png_structp png, png_infop info, uint32_t *ret_orientation) {
+static enum weft_status decode(struct codec *codec, png_structp png, png_infop info,
+                               uint32_t *ret_orientation)
+{
     if (setjmp(png_jmpbuf(png)) != 0) {
         return codec->status;
     }
@@ -102,7 +114,8 @@ static enum weft_status decode(struct codec *codec, png_structp png, png_infop i
     }
     ask_rgba(png, info);
     if (png_get_rowbytes(png, info) != (size_t)width * 4) {
-        return weft_image_fail(codec->reason, WEFT_INTERNAL, "libpng gives rows of an unexpected size");
+        return weft_image_fail(codec->reason, WEFT_INTERNAL,
+                               "libpng gives rows of an unexpected size");
     }
     codec->pixels = malloc((size_t)width * height * 4);
     codec->rows = malloc(height * sizeof(*codec->rows));
@@ -119,19 +132,24 @@ static enum weft_status decode(struct codec *codec, png_structp png, png_infop i
     return WEFT_OK;
 }
 
-enum weft_status weft_image_decode_png(const uint8_t *data, size_t size_bytes, struct weft_image *ret_image,
-                                       uint32_t *ret_orientation, struct weft_image_reason *reason) {
+enum weft_status weft_image_decode_png(const uint8_t *data, size_t size_bytes,
+                                       struct weft_image *ret_image, uint32_t *ret_orientation,
+                                       struct weft_image_reason *reason)
+{
     struct codec codec = {.reason = reason, .data = data, .left_bytes = size_bytes};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &codec, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
-    enum weft_status status = info == NULL ? weft_image_fail(reason, WEFT_OUT_OF_MEMORY, "out of memory")
-                                           : decode(&codec, png, info, ret_orientation);
+    enum weft_status status = info == NULL
+                                  ? weft_image_fail(reason, WEFT_OUT_OF_MEMORY, "out of memory")
+                                  : decode(&codec, png, info, ret_orientation);
     if (status == WEFT_OK) {
         size_t size = (size_t)png_get_image_width(png, info) * png_get_image_height(png, info) * 3;
-        /* A third more than needed until here, for the alpha; giving it back cannot fail in a way that matters. */
+        /* A third more than needed until here, for the alpha; giving it back cannot fail in a way
+         * that matters. */
         uint8_t *smaller = realloc(codec.pixels, size);
-        *ret_image = (struct weft_image){png_get_image_width(png, info), png_get_image_height(png, info),
-                                         smaller == NULL ? codec.pixels : smaller};
+        *ret_image =
+            (struct weft_image){png_get_image_width(png, info), png_get_image_height(png, info),
+                                smaller == NULL ? codec.pixels : smaller};
         codec.pixels = NULL;
     }
     png_destroy_read_struct(&png, &info, NULL);
@@ -140,7 +158,8 @@ enum weft_status weft_image_decode_png(const uint8_t *data, size_t size_bytes, s
     return status;
 }
 
-static void on_write(png_structp png, png_bytep from, size_t size_bytes) {
+static void on_write(png_structp png, png_bytep from, size_t size_bytes)
+{
     struct codec *codec = png_get_io_ptr(png);
     if (size_bytes > codec->encoded_capacity - codec->encoded_bytes) {
         size_t capacity = codec->encoded_capacity * 2 + size_bytes + 65536;
@@ -156,19 +175,21 @@ static void on_write(png_structp png, png_bytep from, size_t size_bytes) {
     codec->encoded_bytes += size_bytes;
 }
 
-static void on_flush(png_structp png) {
+static void on_flush(png_structp png)
+{
     (void)png;
 }
 
-static enum weft_status encode(struct codec *codec, png_structp png, png_infop info, const uint8_t *pixels,
-                               uint32_t width, uint32_t height) {
+static enum weft_status encode(struct codec *codec, png_structp png, png_infop info,
+                               const uint8_t *pixels, uint32_t width, uint32_t height)
+{
     if (setjmp(png_jmpbuf(png)) != 0) {
         return codec->status;
     }
     png_set_user_limits(png, WEFT_IMAGE_SIDE_MAX, WEFT_IMAGE_SIDE_MAX);
     png_set_write_fn(png, codec, on_write, on_flush);
-    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     /* Level 4 takes a third of the time of the default and a twentieth more bytes on pictures. */
     png_set_compression_level(png, 4);
     png_write_info(png, info);
@@ -179,8 +200,10 @@ static enum weft_status encode(struct codec *codec, png_structp png, png_infop i
     return WEFT_OK;
 }
 
-enum weft_status weft_image_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **ret_data,
-                                       size_t *ret_size_bytes, struct weft_image_reason *reason) {
+enum weft_status weft_image_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height,
+                                       uint8_t **ret_data, size_t *ret_size_bytes,
+                                       struct weft_image_reason *reason)
+{
     enum weft_status status = weft_image_check_size(width, height, reason);
     if (status != WEFT_OK) {
         return status;

@@ -8,11 +8,15 @@
 
 #include <string.h>
 
-static const struct weft_tensor_spec inputs[] = {{.name = "image", .datatype = WEFT_BYTES, .shape = {1, {1}}}};
-static const struct weft_tensor_spec outputs[] = {{.name = "pixels", .datatype = WEFT_UINT8, .shape = {3, {-1, -1, 3}}}};
+static const struct weft_tensor_spec inputs[] = {
+    {.name = "image", .datatype = WEFT_BYTES, .shape = {1, {1}}}};
+static const struct weft_tensor_spec outputs[] = {
+    {.name = "pixels", .datatype = WEFT_UINT8, .shape = {3, {-1, -1, 3}}}};
 
 static enum weft_status load(const struct weft_model_host *host, struct weft_model_handle *handle,
-                             const struct weft_parameter *options, size_t options_count, void **ret_model) {
+                             const struct weft_parameter *options, size_t options_count,
+                             void **ret_model)
+{
     (void)host;
     (void)handle;
     (void)options;
@@ -21,13 +25,18 @@ static enum weft_status load(const struct weft_model_host *host, struct weft_mod
     return WEFT_OK;
 }
 
-static void metadata(const void *model, struct weft_model_metadata *ret_metadata) {
+static void metadata(const void *model, struct weft_model_metadata *ret_metadata)
+{
     (void)model;
-    *ret_metadata = (struct weft_model_metadata){
-        .inputs = inputs, .inputs_count = 1, .outputs = outputs, .outputs_count = 1, .deterministic = true};
+    *ret_metadata = (struct weft_model_metadata){.inputs = inputs,
+                                                 .inputs_count = 1,
+                                                 .outputs = outputs,
+                                                 .outputs_count = 1,
+                                                 .deterministic = true};
 }
 
-static void infer(void *model, struct weft_model_call *call) {
+static void infer(void *model, struct weft_model_call *call)
+{
     (void)model;
     const struct weft_tensor *input = &call->inputs[0];
     struct weft_image image = {0};
@@ -46,10 +55,12 @@ static void infer(void *model, struct weft_model_call *call) {
         memcpy(pixels, image.pixels, size);
     }
     weft_image_fini(&image);
-    call->host->complete(call, pixels == NULL ? WEFT_OUT_OF_MEMORY : WEFT_OK, pixels == NULL ? "out of memory" : NULL);
+    call->host->complete(call, pixels == NULL ? WEFT_OUT_OF_MEMORY : WEFT_OK,
+                         pixels == NULL ? "out of memory" : NULL);
 }
 
-static void unload(void *model) {
+static void unload(void *model)
+{
     (void)model;
 }
 

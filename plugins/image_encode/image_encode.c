@@ -15,18 +15,26 @@ struct encoder {
     int quality;
 };
 
-static const struct weft_tensor_spec inputs[] = {{.name = "pixels", .datatype = WEFT_UINT8, .shape = {3, {-1, -1, 3}}}};
-static const struct weft_tensor_spec outputs[] = {{.name = "image", .datatype = WEFT_BYTES, .shape = {1, {1}}}};
+static const struct weft_tensor_spec inputs[] = {
+    {.name = "pixels", .datatype = WEFT_UINT8, .shape = {3, {-1, -1, 3}}}};
+static const struct weft_tensor_spec outputs[] = {
+    {.name = "image", .datatype = WEFT_BYTES, .shape = {1, {1}}}};
 
 static const struct weft_model_option options[] = {
     {.name = "format", .kind = WEFT_OPTION_STRING, .default_value = "png", .help = "png or jpeg"},
-    {.name = "quality", .kind = WEFT_OPTION_INT64, .default_value = "90", .minimum = 1, .maximum = 100,
+    {.name = "quality",
+     .kind = WEFT_OPTION_INT64,
+     .default_value = "90",
+     .minimum = 1,
+     .maximum = 100,
      .help = "of a JPEG"},
     {0},
 };
 
 static enum weft_status load(const struct weft_model_host *host, struct weft_model_handle *handle,
-                             const struct weft_parameter *given, size_t given_count, void **ret_model) {
+                             const struct weft_parameter *given, size_t given_count,
+                             void **ret_model)
+{
     (void)given_count;
     bool jpeg = strcmp(given[0].string, "jpeg") == 0;
     if (!jpeg && strcmp(given[0].string, "png") != 0) {
@@ -41,13 +49,19 @@ static enum weft_status load(const struct weft_model_host *host, struct weft_mod
     return WEFT_OK;
 }
 
-static void metadata(const void *model, struct weft_model_metadata *ret_metadata) {
+static void metadata(const void *model, struct weft_model_metadata *ret_metadata)
+{
     (void)model;
-    *ret_metadata = (struct weft_model_metadata){
-        .inputs = inputs, .inputs_count = 1, .outputs = outputs, .outputs_count = 1, .deterministic = true};
+    *ret_metadata = (struct weft_model_metadata){.inputs = inputs,
+                                                 .inputs_count = 1,
+                                                 .outputs = outputs,
+                                                 .outputs_count = 1,
+                                                 .deterministic = true};
 }
 
-static bool give(struct weft_model_call *call, const uint8_t *data, size_t size_bytes, const char *content_type) {
+static bool give(struct weft_model_call *call, const uint8_t *data, size_t size_bytes,
+                 const char *content_type)
+{
     const struct weft_shape shape = {1, {1}};
     uint8_t *raw = call->host->output(call, "image", WEFT_BYTES, &shape, size_bytes + 4);
     if (raw == NULL) {
@@ -60,20 +74,23 @@ static bool give(struct weft_model_call *call, const uint8_t *data, size_t size_
     return call->host->set_content_type(call, "image", content_type);
 }
 
-static void infer(void *model, struct weft_model_call *call) {
+static void infer(void *model, struct weft_model_call *call)
+{
     const struct encoder *encoder = model;
     const struct weft_tensor *input = &call->inputs[0];
     struct weft_image_reason reason = {0};
     uint8_t *data = NULL;
     size_t size = 0;
     if (input->shape.dims[0] > WEFT_IMAGE_SIDE_MAX || input->shape.dims[1] > WEFT_IMAGE_SIDE_MAX) {
-        call->host->complete(call, WEFT_RESOURCE_EXHAUSTED, "a side of the picture passes the limit of 65500 pixels");
+        call->host->complete(call, WEFT_RESOURCE_EXHAUSTED,
+                             "a side of the picture passes the limit of 65500 pixels");
         return;
     }
     uint32_t height = (uint32_t)input->shape.dims[0];
     uint32_t width = (uint32_t)input->shape.dims[1];
     enum weft_status status =
-        encoder->jpeg ? weft_image_encode_jpeg(input->data, width, height, encoder->quality, &data, &size, &reason)
+        encoder->jpeg ? weft_image_encode_jpeg(input->data, width, height, encoder->quality, &data,
+                                               &size, &reason)
                       : weft_image_encode_png(input->data, width, height, &data, &size, &reason);
     if (status == WEFT_OK && !give(call, data, size, encoder->jpeg ? "image/jpeg" : "image/png")) {
         status = WEFT_OUT_OF_MEMORY;
@@ -83,7 +100,8 @@ static void infer(void *model, struct weft_model_call *call) {
     call->host->complete(call, status, status == WEFT_OK ? NULL : reason.text);
 }
 
-static void unload(void *model) {
+static void unload(void *model)
+{
     free(model);
 }
 

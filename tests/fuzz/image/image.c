@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
-/* Bytes of a hostile client into the picture decoders: they answer with pixels or a reason, and keep their limits. */
+/* Bytes of a hostile client into the picture decoders: they answer with pixels or a reason, and
+ * keep their limits. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
     struct weft_image image = {0};
     struct weft_image_reason reason;
     if (weft_image_decode(data, size_bytes, &image, &reason) == WEFT_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model "face" on real photographs of two persons, which Debian's python3-skimage and python-matplotlib-data ship,
- * and on drawn ones. The loop through all four models is another test.
+ * The model "face" on real photographs of two persons, which Debian's python3-skimage and
+ * python-matplotlib-data ship, and on drawn ones. The loop through all four models is another test.
  */
 #include "face_host.h"
 
@@ -19,7 +19,8 @@
 
 static struct face_answer answer;
 
-static struct weft_image read_picture(const char *path) {
+static struct weft_image read_picture(const char *path)
+{
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         fail_msg("%s is missing: the package that ships it is not installed", path);
@@ -33,7 +34,9 @@ static struct weft_image read_picture(const char *path) {
 }
 
 /* A new picture: the old one sampled at (from_x(x), y), scaled by part and darkened. */
-static struct weft_image changed(const struct weft_image *from, double part, bool mirrored, double light) {
+static struct weft_image changed(const struct weft_image *from, double part, bool mirrored,
+                                 double light)
+{
     struct weft_image to = {(uint32_t)(from->width * part), (uint32_t)(from->height * part), NULL};
     to.pixels = malloc((size_t)to.width * to.height * 3);
     assert_non_null(to.pixels);
@@ -50,20 +53,24 @@ static struct weft_image changed(const struct weft_image *from, double part, boo
     return to;
 }
 
-static void ask(struct face_host *host, const struct weft_image *image, int jpeg_quality, const char *enroll) {
+static void ask(struct face_host *host, const struct weft_image *image, int jpeg_quality,
+                const char *enroll)
+{
     uint8_t *bytes = NULL;
     size_t size = 0;
     enum weft_status status =
-        jpeg_quality > 0
-            ? weft_image_encode_jpeg(image->pixels, image->width, image->height, jpeg_quality, &bytes, &size, NULL)
-            : weft_image_encode_png(image->pixels, image->width, image->height, &bytes, &size, NULL);
+        jpeg_quality > 0 ? weft_image_encode_jpeg(image->pixels, image->width, image->height,
+                                                  jpeg_quality, &bytes, &size, NULL)
+                         : weft_image_encode_png(image->pixels, image->width, image->height, &bytes,
+                                                 &size, NULL);
     assert_status(status, WEFT_OK);
     face_host_ask(host, bytes, size, enroll, &answer);
     free(bytes);
 }
 
-static void ask_changed(struct face_host *host, const char *path, double part, bool mirrored, double light,
-                        int jpeg_quality, const char *enroll) {
+static void ask_changed(struct face_host *host, const char *path, double part, bool mirrored,
+                        double light, int jpeg_quality, const char *enroll)
+{
     struct weft_image picture = read_picture(path);
     struct weft_image other = changed(&picture, part, mirrored, light);
     ask(host, &other, jpeg_quality, enroll);
@@ -71,18 +78,22 @@ static void ask_changed(struct face_host *host, const char *path, double part, b
     weft_image_fini(&other);
 }
 
-static void ask_plain(struct face_host *host, const char *path, const char *enroll) {
+static void ask_plain(struct face_host *host, const char *path, const char *enroll)
+{
     ask_changed(host, path, 1, false, 1, 0, enroll);
 }
 
-static struct face_host *open_host(const char *state) {
+static struct face_host *open_host(const char *state)
+{
     enum weft_status status = WEFT_UNKNOWN;
-    struct face_host *host = face_host_open(getenv("WEFT_TEST_FACE"), getenv("WEFT_TEST_FACE_MODEL"), state, &status);
+    struct face_host *host =
+        face_host_open(getenv("WEFT_TEST_FACE"), getenv("WEFT_TEST_FACE_MODEL"), state, &status);
     assert_status(status, WEFT_OK);
     return host;
 }
 
-static void the_face_of_a_photograph_is_found_and_cut_out(void **state) {
+static void the_face_of_a_photograph_is_found_and_cut_out(void **state)
+{
     (void)state;
     struct face_host *host = open_host(NULL);
     ask_plain(host, ASTRONAUT, NULL);
@@ -96,7 +107,8 @@ static void the_face_of_a_photograph_is_found_and_cut_out(void **state) {
     face_host_close(host);
 }
 
-static void who_is_enrolled_is_known_again_however_the_photograph_was_changed(void **state) {
+static void who_is_enrolled_is_known_again_however_the_photograph_was_changed(void **state)
+{
     (void)state;
     static const struct {
         const char *how;
@@ -105,8 +117,12 @@ static void who_is_enrolled_is_known_again_however_the_photograph_was_changed(vo
         double light;
         int jpeg_quality;
     } changes[] = {
-        {"as it was", 1, false, 1, 0},   {"mirrored", 1, true, 1, 0},        {"two thirds as large", 0.66, false, 1, 0},
-        {"twice as large", 2, false, 1, 0}, {"half as bright", 1, false, 0.5, 0}, {"as a JPEG of quality 50", 1, false, 1, 50},
+        {"as it was", 1, false, 1, 0},
+        {"mirrored", 1, true, 1, 0},
+        {"two thirds as large", 0.66, false, 1, 0},
+        {"twice as large", 2, false, 1, 0},
+        {"half as bright", 1, false, 0.5, 0},
+        {"as a JPEG of quality 50", 1, false, 1, 50},
         {"all of it", 0.75, true, 0.6, 50},
     };
     static const char *const photographs[] = {ASTRONAUT, HOPPER};
@@ -120,18 +136,20 @@ static void who_is_enrolled_is_known_again_however_the_photograph_was_changed(vo
     }
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
         for (int person = 0; person < 2; person++) {
-            ask_changed(host, photographs[person], changes[i].part, changes[i].mirrored, changes[i].light,
-                        changes[i].jpeg_quality, NULL);
-            if (answer.status != WEFT_OK || strcmp(answer.id, ids[person]) != 0 || answer.count != 1) {
-                fail_msg("%s, %s: %s %s, score %.3f, %d faces", ids[person], changes[i].how, answer.id, answer.reason,
-                         (double)answer.score, answer.count);
+            ask_changed(host, photographs[person], changes[i].part, changes[i].mirrored,
+                        changes[i].light, changes[i].jpeg_quality, NULL);
+            if (answer.status != WEFT_OK || strcmp(answer.id, ids[person]) != 0 ||
+                answer.count != 1) {
+                fail_msg("%s, %s: %s %s, score %.3f, %d faces", ids[person], changes[i].how,
+                         answer.id, answer.reason, (double)answer.score, answer.count);
             }
         }
     }
     face_host_close(host);
 }
 
-static void another_person_is_unknown(void **state) {
+static void another_person_is_unknown(void **state)
+{
     (void)state;
     const char *drawn = getenv("WEFT_TEST_DRAWN");
     const char *other = getenv("WEFT_TEST_OTHER");
@@ -148,7 +166,8 @@ static void another_person_is_unknown(void **state) {
     }
 }
 
-static void an_enrolment_survives_a_restart(void **state) {
+static void an_enrolment_survives_a_restart(void **state)
+{
     (void)state;
     char directory[] = "/tmp/weft-face-XXXXXX";
     assert_non_null(mkdtemp(directory));
@@ -169,14 +188,17 @@ static void an_enrolment_survives_a_restart(void **state) {
     snprintf(path, sizeof(path), "%s/gallery.bin", directory);
     assert_int_equal(truncate(path, 30), 0);
     enum weft_status status = WEFT_OK;
-    host = face_host_open(getenv("WEFT_TEST_FACE"), getenv("WEFT_TEST_FACE_MODEL"), directory, &status);
+    host = face_host_open(getenv("WEFT_TEST_FACE"), getenv("WEFT_TEST_FACE_MODEL"), directory,
+                          &status);
     assert_status(status, WEFT_FAILED_PRECONDITION);
     face_host_close(host);
     unlink(path);
     rmdir(directory);
 }
 
-static void a_picture_without_a_face_and_bytes_without_a_picture_are_refused_with_a_reason(void **state) {
+static void
+a_picture_without_a_face_and_bytes_without_a_picture_are_refused_with_a_reason(void **state)
+{
     (void)state;
     struct face_host *host = open_host(NULL);
     struct weft_image plain = {64, 48, calloc(64 * 48, 3)};
@@ -191,10 +213,12 @@ static void a_picture_without_a_face_and_bytes_without_a_picture_are_refused_wit
 }
 
 /* Two pictures beside each other; the left one at its size, the right one as tall as that. */
-static struct weft_image beside(const char *left_path, const char *right_path) {
+static struct weft_image beside(const char *left_path, const char *right_path)
+{
     struct weft_image left = read_picture(left_path);
     struct weft_image right = read_picture(right_path);
-    struct weft_image both = {left.width + right.width, left.height > right.height ? left.height : right.height, NULL};
+    struct weft_image both = {left.width + right.width,
+                              left.height > right.height ? left.height : right.height, NULL};
     both.pixels = calloc((size_t)both.width * both.height, 3);
     assert_non_null(both.pixels);
     for (uint32_t y = 0; y < both.height; y++) {
@@ -203,7 +227,8 @@ static struct weft_image beside(const char *left_path, const char *right_path) {
             memcpy(row, left.pixels + (size_t)y * left.width * 3, (size_t)left.width * 3);
         }
         if (y < right.height) {
-            memcpy(row + (size_t)left.width * 3, right.pixels + (size_t)y * right.width * 3, (size_t)right.width * 3);
+            memcpy(row + (size_t)left.width * 3, right.pixels + (size_t)y * right.width * 3,
+                   (size_t)right.width * 3);
         }
     }
     weft_image_fini(&left);
@@ -211,7 +236,8 @@ static struct weft_image beside(const char *left_path, const char *right_path) {
     return both;
 }
 
-static void of_several_faces_the_largest_counts_and_none_is_enrolled(void **state) {
+static void of_several_faces_the_largest_counts_and_none_is_enrolled(void **state)
+{
     (void)state;
     struct face_host *host = open_host(NULL);
     ask_plain(host, HOPPER, "admiral");
@@ -227,7 +253,8 @@ static void of_several_faces_the_largest_counts_and_none_is_enrolled(void **stat
     face_host_close(host);
 }
 
-static void an_id_that_cannot_be_one_is_refused(void **state) {
+static void an_id_that_cannot_be_one_is_refused(void **state)
+{
     (void)state;
     struct face_host *host = open_host(NULL);
     char long_id[258];
@@ -242,7 +269,8 @@ static void an_id_that_cannot_be_one_is_refused(void **state) {
     face_host_close(host);
 }
 
-static void equal_photographs_give_equal_bytes(void **state) {
+static void equal_photographs_give_equal_bytes(void **state)
+{
     (void)state;
     static struct face_answer first;
     struct face_host *host = open_host(NULL);
@@ -256,13 +284,15 @@ static void equal_photographs_give_equal_bytes(void **state) {
     face_host_close(host);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest stories[] = {
         cmocka_unit_test(the_face_of_a_photograph_is_found_and_cut_out),
         cmocka_unit_test(who_is_enrolled_is_known_again_however_the_photograph_was_changed),
         cmocka_unit_test(another_person_is_unknown),
         cmocka_unit_test(an_enrolment_survives_a_restart),
-        cmocka_unit_test(a_picture_without_a_face_and_bytes_without_a_picture_are_refused_with_a_reason),
+        cmocka_unit_test(
+            a_picture_without_a_face_and_bytes_without_a_picture_are_refused_with_a_reason),
         cmocka_unit_test(of_several_faces_the_largest_counts_and_none_is_enrolled),
         cmocka_unit_test(an_id_that_cannot_be_one_is_refused),
         cmocka_unit_test(equal_photographs_give_equal_bytes),

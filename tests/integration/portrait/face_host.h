@@ -3,8 +3,8 @@
 #define TESTS_INTEGRATION_PORTRAIT_FACE_HOST_H
 
 /*
- * The smallest host that can run the plugin "face" through its ABI, for tests of the model alone. Asserts on anything
- * that the ABI does not allow. One thread.
+ * The smallest host that can run the plugin "face" through its ABI, for tests of the model alone.
+ * Asserts on anything that the ABI does not allow. One thread.
  */
 
 #include <stddef.h>
@@ -13,9 +13,10 @@
 
 struct face_host;
 
-/* The files of this build. state_directory may be NULL. Loads the model; the status is the load's. */
-struct face_host *face_host_open(const char *plugin, const char *model_directory, const char *state_directory,
-                                 enum weft_status *ret_status);
+/* The files of this build. state_directory may be NULL. Loads the model; the status is the load's.
+ */
+struct face_host *face_host_open(const char *plugin, const char *model_directory,
+                                 const char *state_directory, enum weft_status *ret_status);
 void face_host_close(struct face_host *host);
 uint64_t face_host_generation(const struct face_host *host);
 

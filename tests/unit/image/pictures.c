@@ -11,7 +11,8 @@
 #include <jpeglib.h>
 #include <png.h>
 
-static void append(png_structp png, png_bytep data, size_t size_bytes) {
+static void append(png_structp png, png_bytep data, size_t size_bytes)
+{
     struct encoded *out = png_get_io_ptr(png);
     out->data = realloc(out->data, out->size_bytes + size_bytes);
     assert_non_null(out->data);
@@ -19,17 +20,20 @@ static void append(png_structp png, png_bytep data, size_t size_bytes) {
     out->size_bytes += size_bytes;
 }
 
-static void flush(png_structp png) {
+static void flush(png_structp png)
+{
     (void)png;
 }
 
 struct encoded make_png(int color_type, int depth, bool interlaced, uint32_t width, uint32_t height,
-                        const uint8_t *samples, size_t row_bytes) {
+                        const uint8_t *samples, size_t row_bytes)
+{
     struct encoded out = {0};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     png_set_write_fn(png, &out, append, flush);
-    png_set_IHDR(png, info, width, height, depth, color_type, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, width, height, depth, color_type,
+                 interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (color_type == PNG_COLOR_TYPE_PALETTE) {
         const png_color palette[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}};
@@ -49,18 +53,21 @@ struct encoded make_png(int color_type, int depth, bool interlaced, uint32_t wid
     return out;
 }
 
-static void put_u16(uint8_t *to, uint32_t value, bool big_endian) {
+static void put_u16(uint8_t *to, uint32_t value, bool big_endian)
+{
     to[big_endian ? 0 : 1] = (uint8_t)(value >> 8);
     to[big_endian ? 1 : 0] = (uint8_t)value;
 }
 
-struct encoded make_rotated_jpeg(uint32_t orientation, bool big_endian) {
+struct encoded make_rotated_jpeg(uint32_t orientation, bool big_endian)
+{
     uint8_t pixels[8 * 16 * 3] = {0};
     for (size_t i = 0; i < 8 * 16; i++) {
         pixels[3 * i + (i % 16 < 8 ? 0 : 2)] = 255;
     }
     struct encoded plain = {0};
-    assert_status(weft_image_encode_jpeg(pixels, 16, 8, 95, &plain.data, &plain.size_bytes, NULL), WEFT_OK);
+    assert_status(weft_image_encode_jpeg(pixels, 16, 8, 95, &plain.data, &plain.size_bytes, NULL),
+                  WEFT_OK);
 
     /* APP1 with "Exif", the TIFF header, and a directory of one entry (EXIF 2.32, 4.5.4). */
     uint8_t exif[36] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f'};
@@ -84,7 +91,8 @@ struct encoded make_rotated_jpeg(uint32_t orientation, bool big_endian) {
     return out;
 }
 
-struct encoded make_grey_jpeg(void) {
+struct encoded make_grey_jpeg(void)
+{
     struct jpeg_error_mgr errors;
     struct jpeg_compress_struct jpeg = {.err = jpeg_std_error(&errors)};
     struct encoded out = {0};
