@@ -23,12 +23,36 @@ static void free_if_done(struct weft_exchange *exchange)
     }
 }
 
+static void late(struct weft_collecting *collecting)
+{
+    struct weft_exchange *exchange = weft_list_entry(collecting, struct weft_exchange, collecting);
+    weft_http_stream_reset(exchange->stream, WEFT_HTTP_NO_ERROR);
+}
+
+/* After the answer to a request that was not whole has been sent: the rest of the request is not
+ * wanted (RFC 9113, 8.1; in HTTP/1.1 the connection ends). A long answer still waits for its
+ * reader; then the body's time limit cuts. */
+static void cut(void *context)
+{
+    struct weft_exchange *exchange = context;
+    if (exchange->stream != NULL && !exchange->arrived &&
+        weft_http_stream_queued_bytes(exchange->stream) == 0) {
+        weft_http_stream_reset(exchange->stream, WEFT_HTTP_NO_ERROR);
+    }
+}
+
 static void end(struct weft_exchange *exchange)
 {
     weft_assert(!exchange->ended);
     weft_exchange_body_drop(exchange);
     weft_slice_fini(&exchange->body);
     exchange->ended = true;
+    if (exchange->stream != NULL && !exchange->arrived) {
+        weft_collecting_begin(exchange->server, &exchange->collecting, late);
+        exchange->collecting.touched_ns = weft_loop_now_ns();
+        weft_connection_nudge(&exchange->server->connection);
+        weft_loop_defer_last(exchange->link->loop, &exchange->cut);
+    }
     free_if_done(exchange);
 }
 
@@ -69,6 +93,7 @@ static void on_closed(void *context, struct weft_http_stream *stream,
     struct weft_exchange *exchange = context;
     (void)stream, (void)close;
     weft_exchange_body_drop(exchange);
+    weft_deferred_cancel(&exchange->cut);
     exchange->stream = NULL;
     exchange->server = NULL;
     exchange->head = NULL;
@@ -91,6 +116,11 @@ const struct weft_http_stream_events weft_exchange_stream_events = {
     .on_drained = on_drained,
     .on_closed = on_closed,
 };
+
+void weft_exchange_init(struct weft_exchange *exchange)
+{
+    weft_deferred_init(&exchange->cut, cut, exchange);
+}
 
 void weft_exchange_hand_over(struct weft_exchange *exchange)
 {

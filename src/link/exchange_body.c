@@ -189,6 +189,7 @@ void weft_exchange_body_landed(struct weft_exchange *exchange, size_t size_bytes
 
 void weft_exchange_body_end(struct weft_exchange *exchange)
 {
+    exchange->arrived = true;
     if (exchange->ended) {
         return;
     }

@@ -39,6 +39,7 @@ struct weft_exchange {
     size_t unconsumed_bytes;
     struct weft_slice body;
     bool held;
+    bool arrived; /* all of it */
     const struct weft_exchange_reader *reader;
     void *reader_context;
 
@@ -47,11 +48,13 @@ struct weft_exchange {
     void *gone_context;
     void (*drained)(void *context);
     void *drained_context;
-    bool handled; /* the handler has it */
+    struct weft_deferred cut; /* of a request that was answered before it was whole */
+    bool handled;             /* the handler has it */
     bool begun;
     bool ended;
 };
 
+void weft_exchange_init(struct weft_exchange *exchange);
 extern const struct weft_http_stream_events weft_exchange_stream_events;
 
 /* --- exchange_body.c --- */

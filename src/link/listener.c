@@ -190,6 +190,8 @@ static void on_request(void *context, struct weft_http_stream *stream,
 {
     struct weft_server *server = context;
     struct weft_listener *listener = server->listener;
+    server->quiet_ns = 0;
+    server->head_ns = 0;
     if (weft_grpc_is_request(head)) {
         if (listener->grpc != NULL) {
             weft_grpc_server_take(listener->grpc, server, stream, head);

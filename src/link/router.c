@@ -178,6 +178,7 @@ void weft_router_take(struct weft_router *router, struct weft_server *server,
     }
     cleanup_text struct weft_text allowed = {0};
     struct match match;
+    weft_exchange_init(exchange);
     exchange->stream = stream;
     exchange->head = head;
     exchange->server = server;
