@@ -215,16 +215,14 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
     if (envelope->incarnation <= session->peer_fence || envelope->incarnation < session->peer_incarnation) {
         return; /* from an end that is gone */
     }
-    if (envelope->incarnation != session->peer_incarnation) {
-        if (session->peer_incarnation != 0) {
-            begin_anew(session);
-        }
-        session->peer_incarnation = envelope->incarnation;
+    if (session->peer_incarnation != 0 && envelope->incarnation > session->peer_incarnation) {
+        begin_anew(session);
     }
     if (envelope->peer_incarnation != 0 && envelope->peer_incarnation != session->incarnation) {
-        session->acknowledge_at_ns = now_ns; /* it was for an end of ours that is gone: let the peer hear of this one */
+        session->acknowledge_at_ns = now_ns; /* for an end of ours that is gone: let the peer hear of this one */
         return;
     }
+    session->peer_incarnation = envelope->incarnation;
     if (envelope->peer_incarnation != 0) {
         acknowledged(session, envelope->acknowledged, now_ns);
     }

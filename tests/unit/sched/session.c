@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/session.h"
+
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "support/story.h"
+
+/* One end of a conversation: what it received, and what it put on the wire. */
+struct end {
+    struct weft_session *session;
+    struct end *other;
+    uint64_t delivered[4096];
+    size_t delivered_count;
+    size_t undelivered_count;
+    size_t lost_count;
+    struct weft_envelope wire[4096];
+    size_t wire_count;
+};
+
+static void on_send(void *context, const struct weft_envelope *envelope)
+{
+    struct end *end = context;
+    struct weft_envelope copy = *envelope;
+    copy.message = envelope->message != NULL ? weft_message_copy(envelope->message) : NULL;
+    end->wire[end->wire_count++] = copy;
+}
+
+static void on_deliver(void *context, struct weft_message *take_message)
+{
+    struct end *end = context;
+    end->delivered[end->delivered_count++] = take_message->cancel.plan;
+    weft_message_free(take_message);
+}
+
+static void on_lost(void *context)
+{
+    ((struct end *)context)->lost_count++;
+}
+
+static void on_undelivered(void *context, struct weft_message *take_message)
+{
+    ((struct end *)context)->undelivered_count++;
+    weft_message_free(take_message);
+}
+
+static void end_init(struct end *end, struct end *other, uint64_t incarnation)
+{
+    *end = (struct end){.other = other};
+    struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
+    struct weft_session_host host = {on_send, on_deliver, on_lost, on_undelivered, end};
+    end->session = weft_session_new(&options, &host, incarnation);
+}
+
+static void end_fini(struct end *end)
+{
+    for (size_t i = 0; i < end->wire_count; i++) {
+        weft_message_free(end->wire[i].message);
+    }
+    weft_session_free(end->session);
+}
+
+static void say(struct end *end, uint64_t word, uint64_t now_ns)
+{
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_CANCEL);
+    message->cancel.plan = word;
+    assert_int_equal(weft_session_send(end->session, message, now_ns, NULL), WEFT_OK);
+}
+
+/* Everything on the wire of `from` reaches the other end. */
+static void carry(struct end *from, uint64_t now_ns)
+{
+    for (size_t i = 0; i < from->wire_count; i++) {
+        weft_session_received(from->other->session, &from->wire[i], now_ns);
+    }
+    from->wire_count = 0;
+}
+
+static void cut(struct end *from)
+{
+    for (size_t i = 0; i < from->wire_count; i++) {
+        weft_message_free(from->wire[i].message);
+    }
+    from->wire_count = 0;
+}
+
+static void connect_both(struct end *a, struct end *b, uint64_t now_ns)
+{
+    weft_session_connected(a->session, now_ns);
+    weft_session_connected(b->session, now_ns);
+}
+
+static void disconnect_both(struct end *a, struct end *b, uint64_t now_ns)
+{
+    weft_session_disconnected(a->session, now_ns);
+    weft_session_disconnected(b->session, now_ns);
+    cut(a);
+    cut(b);
+}
+
+static void what_was_lost_with_a_connection_is_sent_again_on_the_next(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    carry(&a, 0);
+    say(&a, 2, 0);
+    disconnect_both(&a, &b, 1);
+    say(&a, 3, 2);
+    connect_both(&a, &b, 3);
+    carry(&a, 3);
+
+    assert_int_equal(b.delivered_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(b.delivered[i], i + 1);
+    }
+    weft_session_tick(b.session, weft_session_deadline_ns(b.session));
+    carry(&b, 4);
+    assert_int_equal(weft_session_queued(a.session), 0);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void a_message_that_comes_twice_is_delivered_once(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    struct weft_envelope twin = a.wire[0];
+    twin.message = weft_message_copy(twin.message);
+    carry(&a, 0);
+    weft_session_received(b.session, &twin, 1);
+    assert_int_equal(b.delivered_count, 1);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void acknowledgements_travel_in_bulk(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    for (uint64_t i = 0; i < 50; i++) {
+        say(&a, i, 0);
+    }
+    carry(&a, 0);
+    assert_int_equal(b.wire_count, 0);
+    weft_session_tick(b.session, weft_session_deadline_ns(b.session));
+    assert_int_equal(b.wire_count, 1);
+    carry(&b, 1);
+    assert_int_equal(weft_session_queued(a.session), 0);
+    assert_true(weft_session_deadline_ns(a.session) == WEFT_DEADLINE_NEVER_NS);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void a_peer_that_stays_away_is_lost_and_nothing_of_before_counts(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&b, 1, 0);
+    carry(&b, 0);
+    say(&a, 1, 0);
+    carry(&a, 0);
+    say(&a, 2, 0);
+    struct weft_envelope late = a.wire[0];
+    late.message = weft_message_copy(late.message);
+    disconnect_both(&a, &b, 1);
+    weft_session_tick(a.session, weft_session_deadline_ns(a.session));
+    assert_int_equal(a.lost_count, 1);
+    assert_int_equal(a.undelivered_count, 2);
+
+    connect_both(&a, &b, 5);
+    say(&a, 3, 5);
+    carry(&a, 5);
+    assert_int_equal(b.lost_count, 1); /* the other end hears that it was given up */
+    assert_int_equal(b.delivered_count, 2);
+    assert_int_equal(b.delivered[1], 3);
+    weft_session_received(b.session, &late, 6);
+    assert_int_equal(b.delivered_count, 2);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void a_new_boot_replaces_the_old_one(void **state)
+{
+    (void)state;
+    static struct end a, b, b_again;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&b, 1, 0);
+    carry(&b, 0);
+    say(&a, 2, 0);
+    disconnect_both(&a, &b, 1);
+    end_init(&b_again, &a, 30);
+    a.other = &b_again;
+    connect_both(&a, &b_again, 2);
+    carry(&a, 2); /* for the boot that is gone: not delivered to the new one */
+    assert_int_equal(b_again.delivered_count, 0);
+    weft_session_tick(b_again.session, weft_session_deadline_ns(b_again.session));
+    carry(&b_again, 3);
+    assert_int_equal(a.lost_count, 1);
+    assert_int_equal(a.undelivered_count, 1);
+    say(&a, 3, 3);
+    carry(&a, 3);
+    assert_int_equal(b_again.delivered_count, 1);
+    assert_int_equal(b_again.delivered[0], 3);
+    end_fini(&a);
+    end_fini(&b);
+    end_fini(&b_again);
+}
+
+static void a_peer_far_behind_refuses_more_instead_of_filling_memory(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    for (size_t i = 0; i < WEFT_SESSION_QUEUE_MAX; i++) {
+        say(&a, i, 0);
+    }
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_CANCEL);
+    assert_status(weft_session_send(a.session, message, 0, NULL), WEFT_RESOURCE_EXHAUSTED);
+    weft_message_free(message);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void an_idle_session_wants_no_timer(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    assert_true(weft_session_deadline_ns(a.session) == WEFT_DEADLINE_NEVER_NS);
+    connect_both(&a, &b, 0);
+    assert_true(weft_session_deadline_ns(a.session) == WEFT_DEADLINE_NEVER_NS);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+/* Whatever is lost, doubled, delayed or disconnected: what arrives is a gapless prefix, in order, once. */
+static void a_thousand_bad_networks_never_reorder_double_or_skip(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        struct weft_random random = {seed};
+        static struct end a, b;
+        end_init(&a, &b, 10);
+        end_init(&b, &a, 20);
+        connect_both(&a, &b, 0);
+        uint64_t said = 0;
+        uint64_t now_ns = 0;
+        bool connected = true;
+        for (int turn = 0; turn < 200; turn++) {
+            now_ns += weft_random_below(&random, 40 * WEFT_NS_PER_MS);
+            uint64_t dice = weft_random_below(&random, 10);
+            if (dice < 5 && said < 100) {
+                say(&a, said++, now_ns);
+            } else if (dice == 5 && connected) {
+                disconnect_both(&a, &b, now_ns);
+                connected = false;
+            } else if (!connected) {
+                connect_both(&a, &b, now_ns);
+                connected = true;
+            } else if (dice == 6 && a.wire_count > 0) {
+                struct weft_envelope twin = a.wire[weft_random_below(&random, a.wire_count)];
+                twin.message = twin.message != NULL ? weft_message_copy(twin.message) : NULL;
+                weft_session_received(b.session, &twin, now_ns);
+            } else {
+                carry(&a, now_ns);
+                carry(&b, now_ns);
+            }
+            struct weft_session *sessions[] = {a.session, b.session};
+            for (size_t i = 0; i < 2; i++) {
+                if (now_ns >= weft_session_deadline_ns(sessions[i])) {
+                    weft_session_tick(sessions[i], now_ns);
+                }
+            }
+        }
+        if (!connected) {
+            connect_both(&a, &b, now_ns);
+        }
+        for (int turn = 0; turn < 20; turn++) {
+            carry(&a, now_ns);
+            carry(&b, now_ns);
+            now_ns += 31 * WEFT_NS_PER_S;
+            weft_session_tick(a.session, now_ns);
+            weft_session_tick(b.session, now_ns);
+        }
+        assert_int_equal(a.lost_count, 0);
+        assert_int_equal(b.delivered_count, said);
+        for (size_t i = 0; i < said; i++) {
+            assert_int_equal(b.delivered[i], i);
+        }
+        assert_int_equal(weft_session_queued(a.session), 0);
+        end_fini(&a);
+        end_fini(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_lost_with_a_connection_is_sent_again_on_the_next),
+        cmocka_unit_test(a_message_that_comes_twice_is_delivered_once),
+        cmocka_unit_test(acknowledgements_travel_in_bulk),
+        cmocka_unit_test(a_peer_that_stays_away_is_lost_and_nothing_of_before_counts),
+        cmocka_unit_test(a_new_boot_replaces_the_old_one),
+        cmocka_unit_test(a_peer_far_behind_refuses_more_instead_of_filling_memory),
+        cmocka_unit_test(an_idle_session_wants_no_timer),
+        cmocka_unit_test(a_thousand_bad_networks_never_reorder_double_or_skip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
