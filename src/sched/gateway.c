@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/gateway_parts.h"
+
+struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name, uint64_t generation)
+{
+    struct weft_gateway *gateway = calloc(1, sizeof(*gateway));
+    char *copy = strdup(name);
+    if (gateway == NULL || copy == NULL) {
+        free(gateway);
+        free(copy);
+        return NULL;
+    }
+    gateway->host = *host;
+    gateway->name = copy;
+    gateway->generation = generation;
+    weft_list_init(&gateway->plans);
+    weft_list_init(&gateway->failing);
+    weft_list_init(&gateway->forgotten);
+    return gateway;
+}
+
+void weft_gateway_free(struct weft_gateway *gateway)
+{
+    if (gateway == NULL) {
+        return;
+    }
+    struct open_request *open, *next_open;
+    HASH_ITER (hh, gateway->requests, open, next_open) {
+        request_free(gateway, open);
+    }
+    struct gateway_plan *plan, *next_plan;
+    HASH_ITER (hh, gateway->plans_map, plan, next_plan) {
+        plan_free(gateway, plan);
+    }
+    for (struct weft_list *link; (link = weft_list_first(&gateway->forgotten)) != NULL;) {
+        weft_list_remove(link);
+        free(weft_list_entry(link, struct forgotten_pipeline, link));
+    }
+    for (size_t i = 0; i < gateway->nodes_count; i++) {
+        weft_node_info_fini(&gateway->nodes[i].info);
+    }
+    free(gateway->nodes);
+    weft_heap_fini(&gateway->timers);
+    free(gateway->name);
+    free(gateway);
+}
+
+static struct open_request *find(struct weft_gateway *gateway, struct weft_request_id request)
+{
+    struct open_request *open = NULL;
+    if (request.gateway == gateway->generation) {
+        HASH_FIND(hh, gateway->requests, &request.sequence, sizeof(request.sequence), open);
+    }
+    return open;
+}
+
+void weft_gateway_message(struct weft_gateway *gateway, const struct weft_message *message, const char *node,
+                          uint64_t now_ns)
+{
+    if (message->kind == WEFT_MESSAGE_PREPARED) {
+        struct gateway_plan *plan =
+            message->prepared.gateway == gateway->generation ? plan_find(gateway, message->prepared.plan) : NULL;
+        if (plan != NULL) {
+            plan_prepared(gateway, plan, node, message->prepared.error, now_ns);
+        }
+    } else if (message->kind == WEFT_MESSAGE_DELIVER) {
+        struct open_request *open = find(gateway, message->deliver.request);
+        if (open != NULL) {
+            request_deliver(gateway, open, &message->deliver, now_ns);
+        }
+    } else if (message->kind == WEFT_MESSAGE_REPORT) {
+        struct open_request *open = find(gateway, message->report.request);
+        if (open != NULL) {
+            request_report(gateway, open, &message->report.report, now_ns);
+        }
+    }
+}
+
+void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_message *message, const char *node,
+                              uint64_t now_ns)
+{
+    cleanup_error struct weft_error *error = NULL;
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away before it had the request", node);
+    weft_error_set_place(&error, &(struct weft_error_place){.node = node, .attempt = 1});
+    if (message->kind == WEFT_MESSAGE_PREPARE && message->prepare.gateway == gateway->generation) {
+        struct gateway_plan *plan = plan_find(gateway, message->prepare.plan);
+        if (plan != NULL && plan->state == PLAN_PREPARING) {
+            plan_break(gateway, plan, error, now_ns);
+        }
+    } else if (message->kind == WEFT_MESSAGE_DELIVER && message->deliver.from_step == WEFT_STEP_GATEWAY) {
+        struct open_request *open = find(gateway, message->deliver.request);
+        if (open != NULL && open->machine.state == REQUEST_RUNNING) {
+            request_end(gateway, open, error, now_ns);
+        }
+    }
+}
+
+static enum weft_status check_inputs(const struct weft_submission *submission, struct weft_error **error)
+{
+    size_t count = submission->pipeline->inputs_count;
+    for (size_t i = 0; i < count; i++) {
+        if (submission->inputs[i] == NULL && !submission->pipeline->inputs[i].optional) {
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "input \"%s\" is missing",
+                                  submission->pipeline->inputs[i].name);
+        }
+    }
+    return WEFT_OK;
+}
+
+/* Everything of the request that needs memory; the rest cannot fail. */
+static bool allocate(struct open_request *open, const struct weft_submission *submission)
+{
+    const struct gateway_plan *plan = open->plan;
+    open->inputs_count = submission->pipeline->inputs_count;
+    open->outputs_count = plan->compiled.outputs_count;
+    open->inputs = calloc(open->inputs_count + 1, sizeof(struct weft_value *));
+    open->outputs = calloc(open->outputs_count + 1, sizeof(struct weft_value *));
+    open->output_done = calloc(open->outputs_count + 1, sizeof(bool));
+    open->output_streamed = calloc(open->outputs_count + 1, sizeof(bool));
+    open->step_states = calloc(plan->steps_count + 1, 1);
+    open->id = submission->id != NULL ? strdup(submission->id) : NULL;
+    return open->inputs != NULL && open->outputs != NULL && open->output_done != NULL &&
+           open->output_streamed != NULL && open->step_states != NULL && (submission->id == NULL || open->id != NULL) &&
+           (submission->parameters == NULL ||
+            weft_parameters_merge(&open->parameters, submission->parameters, NULL) == WEFT_OK);
+}
+
+static void fill(struct weft_gateway *gateway, struct open_request *open, const struct weft_submission *submission,
+                 uint64_t now_ns)
+{
+    static const struct weft_machine_state table[] = {
+        [REQUEST_PREPARING] = {"preparing", WEFT_MACHINE_NEXT(REQUEST_RUNNING) | WEFT_MACHINE_NEXT(REQUEST_ENDED)},
+        [REQUEST_RUNNING] = {"running", WEFT_MACHINE_NEXT(REQUEST_ENDED)},
+        [REQUEST_ENDED] = {"ended", 0},
+    };
+    open->machine = (struct weft_machine){table, REQUEST_PREPARING};
+    open->request = (struct weft_request){
+        .request = {gateway->generation, gateway->sequence_last + 1},
+        .pipeline = open->plan->pipeline,
+        .id = open->id != NULL ? open->id : "",
+        .trace = submission->trace,
+        .steps_count = open->plan->steps_count,
+        .step_nodes = open->plan->step_nodes,
+        .submitted_ns = now_ns,
+        .host_data = submission->host_data,
+    };
+    for (size_t i = 0; i < open->inputs_count; i++) {
+        open->inputs[i] = weft_value_ref(submission->inputs[i] != NULL
+                                             ? submission->inputs[i]
+                                             : submission->pipeline->inputs[i].default_value);
+    }
+    open->outputs_missing = open->outputs_count;
+    open->steps_open = open->plan->steps_count;
+    for (uint32_t step = 0; step < open->plan->steps_count; step++) {
+        gateway->nodes[open->plan->placement[step]].open_tasks++;
+    }
+}
+
+static struct open_request *open_request_new(struct weft_gateway *gateway, struct gateway_plan *plan,
+                                             const struct weft_submission *submission, uint64_t now_ns)
+{
+    struct open_request *open = calloc(1, sizeof(*open));
+    if (open == NULL) {
+        return NULL;
+    }
+    open->plan = plan;
+    plan_use(plan, gateway);
+    weft_list_init(&open->waiting);
+    weft_list_init(&open->failing);
+    uint64_t timeout_ns = submission->timeout_ns;
+    if (__builtin_add_overflow(now_ns, timeout_ns, &open->deadline_ns)) {
+        open->deadline_ns = WEFT_DEADLINE_NEVER_NS;
+    }
+    if (!allocate(open, submission) || !weft_heap_add(&gateway->timers, &open->timer, open->deadline_ns)) {
+        request_free(gateway, open);
+        return NULL;
+    }
+    fill(gateway, open, submission, now_ns);
+    HASH_ADD(hh, gateway->requests, request.request.sequence, sizeof(uint64_t), open);
+    if (!weft_map_added(open)) {
+        request_free(gateway, open);
+        return NULL;
+    }
+    gateway->requests_count++;
+    gateway->sequence_last++;
+    return open;
+}
+
+enum weft_status weft_gateway_submit(struct weft_gateway *gateway, const struct weft_submission *submission,
+                                     uint64_t now_ns, struct weft_request **ret_request, struct weft_error **error)
+{
+    if (gateway->requests_count >= WEFT_GATEWAY_REQUESTS_MAX) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "%d requests are under way already, which is the limit",
+                              WEFT_GATEWAY_REQUESTS_MAX);
+    }
+    enum weft_status status = check_inputs(submission, error);
+    struct gateway_plan *plan = NULL;
+    if (status == WEFT_OK) {
+        status = plan_for(gateway, submission, &plan, error);
+    }
+    if (status != WEFT_OK) {
+        weft_error_set_place(error,
+                             &(struct weft_error_place){.pipeline = submission->pipeline->name});
+        return status;
+    }
+    struct open_request *open = open_request_new(gateway, plan, submission, now_ns);
+    if (open == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    *ret_request = &open->request;
+    if (plan->state == PLAN_READY) {
+        request_run(gateway, open, now_ns);
+    } else {
+        weft_list_append(&plan->waiting, &open->waiting);
+    }
+    return WEFT_OK;
+}
+
+void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *request)
+{
+    struct open_request *open = (struct open_request *)request;
+    if (open->machine.state != REQUEST_ENDED) {
+        cleanup_error struct weft_error *error = NULL;
+        (void)weft_error_set(&error, WEFT_CANCELLED, "the client left before the request had ended");
+        request_fail_later(gateway, open, error);
+    }
+}
+
+uint64_t weft_gateway_deadline_ns(const struct weft_gateway *gateway)
+{
+    if (!weft_list_is_empty(&gateway->failing)) {
+        return 0;
+    }
+    const struct weft_heap_item *first = weft_heap_first(&gateway->timers);
+    return first != NULL ? first->at_ns : WEFT_DEADLINE_NEVER_NS;
+}
+
+/* Which steps the request was still waiting for, for the person who wonders. */
+static void end_late(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns)
+{
+    uint32_t step = 0;
+    while (step < open->request.steps_count && open->step_states[step] != STEP_STARTED) {
+        step++;
+    }
+    for (uint32_t i = 0; step == open->request.steps_count && i < open->request.steps_count; i++) {
+        step = open->step_states[i] == STEP_OPEN ? i : step;
+    }
+    cleanup_error struct weft_error *error = NULL;
+    if (step == open->request.steps_count) {
+        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED, "the deadline passed before the outputs arrived");
+    } else {
+        const char *name = open->request.pipeline->steps[step].name;
+        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED, "the deadline passed while step \"%s\" on node \"%s\" %s",
+                             name, open->request.step_nodes[step],
+                             open->step_states[step] == STEP_STARTED ? "was running" : "had not finished");
+        weft_error_set_place(&error,
+                             &(struct weft_error_place){.step = name, .node = open->request.step_nodes[step]});
+    }
+    request_end(gateway, open, error, now_ns);
+}
+
+void weft_gateway_tick(struct weft_gateway *gateway, uint64_t now_ns)
+{
+    for (struct weft_list *link; (link = weft_list_first(&gateway->failing)) != NULL;) {
+        struct open_request *open = weft_list_entry(link, struct open_request, failing);
+        weft_list_remove(link);
+        if (open->machine.state != REQUEST_ENDED) {
+            request_end(gateway, open, open->error, now_ns);
+        }
+    }
+    for (struct weft_heap_item *first; (first = weft_heap_first(&gateway->timers)) != NULL && first->at_ns <= now_ns;) {
+        struct open_request *open = weft_list_entry(first, struct open_request, timer);
+        weft_heap_remove(&gateway->timers, first);
+        if (open->machine.state == REQUEST_ENDED) {
+            request_settle(gateway, open);
+        } else {
+            end_late(gateway, open, now_ns);
+        }
+    }
+    pipelines_release(gateway);
+}
+
+size_t weft_gateway_requests_count(const struct weft_gateway *gateway)
+{
+    return gateway->requests_count;
+}
+
+size_t weft_gateway_plans_count(const struct weft_gateway *gateway)
+{
+    return gateway->plans_count;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/gateway_parts.h"
+
+struct cluster_node *node_find(struct weft_gateway *gateway, const char *name)
+{
+    for (size_t i = 0; i < gateway->nodes_count; i++) {
+        if (gateway->nodes[i].info.name != NULL && strcmp(gateway->nodes[i].info.name, name) == 0) {
+            return &gateway->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+static struct cluster_node *empty_slot(struct weft_gateway *gateway, struct weft_error **error)
+{
+    for (size_t i = 0; i < gateway->nodes_count; i++) {
+        if (gateway->nodes[i].info.name == NULL) {
+            return &gateway->nodes[i];
+        }
+    }
+    if (gateway->nodes_count >= WEFT_PLAN_NODES_MAX) {
+        (void)weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "the cluster has %d nodes already, which is the limit",
+                             WEFT_PLAN_NODES_MAX);
+        return NULL;
+    }
+    struct cluster_node *nodes =
+        realloc(gateway->nodes, (gateway->nodes_count + 1) * sizeof(struct cluster_node));
+    if (nodes == NULL) {
+        (void)weft_error_set_out_of_memory(error);
+        return NULL;
+    }
+    gateway->nodes = nodes;
+    nodes[gateway->nodes_count] = (struct cluster_node){0};
+    return &nodes[gateway->nodes_count++];
+}
+
+enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct weft_node_info *info,
+                                   struct weft_error **error)
+{
+    struct cluster_node *node = node_find(gateway, info->name);
+    if (node != NULL && info->generation < node->info.generation) {
+        return WEFT_OK; /* of a boot that is over */
+    }
+    struct weft_node_info copy;
+    if (!weft_node_info_copy(info, &copy)) {
+        return weft_error_set_out_of_memory(error);
+    }
+    if (node == NULL) {
+        node = empty_slot(gateway, error);
+        if (node == NULL) {
+            weft_node_info_fini(&copy);
+            return WEFT_RESOURCE_EXHAUSTED;
+        }
+    }
+    if (node->info.generation != copy.generation) {
+        node->open_tasks = 0;
+    }
+    weft_node_info_fini(&node->info);
+    node->info = copy;
+    return WEFT_OK;
+}
+
+static bool plan_has(const struct gateway_plan *plan, const char *name, uint64_t generation)
+{
+    for (size_t i = 0; i < plan->nodes_count; i++) {
+        if (plan->nodes[i].generation == generation && strcmp(plan->nodes[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A step of the request that may still have to run, or hand on, on the lost node; WEFT_STEP_GATEWAY if none. */
+static uint32_t open_step_on(const struct open_request *open, const char *name)
+{
+    for (uint32_t step = 0; step < open->request.steps_count; step++) {
+        bool over = open->step_states[step] == STEP_FINISHED || open->step_states[step] == STEP_FAILED;
+        if (!over && strcmp(open->request.step_nodes[step], name) == 0) {
+            return step;
+        }
+    }
+    return WEFT_STEP_GATEWAY;
+}
+
+static void end_for_lost_node(struct weft_gateway *gateway, struct open_request *open, const char *name,
+                              uint64_t now_ns)
+{
+    uint32_t step = open_step_on(open, name);
+    if (step == WEFT_STEP_GATEWAY) {
+        return; /* what it had to do is done and handed on */
+    }
+    const char *step_name = open->request.pipeline->steps[step].name;
+    cleanup_error struct weft_error *error = NULL;
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away while step \"%s\" was its task", name,
+                         step_name);
+    weft_error_set_hint(&error, "is the node's process running, and its address reachable?");
+    weft_error_set_place(&error, &(struct weft_error_place){.step = step_name, .node = name, .attempt = 1});
+    request_end(gateway, open, error, now_ns);
+}
+
+void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *name, uint64_t generation, uint64_t now_ns)
+{
+    struct open_request *open, *next_open;
+    HASH_ITER (hh, gateway->requests, open, next_open) {
+        if (open->machine.state != REQUEST_ENDED && plan_has(open->plan, name, generation)) {
+            end_for_lost_node(gateway, open, name, now_ns);
+        }
+    }
+    struct gateway_plan *plan, *next_plan;
+    HASH_ITER (hh, gateway->plans_map, plan, next_plan) {
+        if (plan_has(plan, name, generation)) {
+            plan_forget(gateway, plan);
+        }
+    }
+    struct cluster_node *node = node_find(gateway, name);
+    if (node != NULL && node->info.generation <= generation) {
+        weft_node_info_fini(&node->info);
+        node->open_tasks = 0;
+    }
+}
+
+size_t weft_gateway_nodes_count(const struct weft_gateway *gateway)
+{
+    return gateway->nodes_count;
+}
+
+const struct weft_node_info *weft_gateway_node_at(const struct weft_gateway *gateway, size_t index)
+{
+    weft_assert(index < gateway->nodes_count);
+    return gateway->nodes[index].info.name != NULL ? &gateway->nodes[index].info : NULL;
+}

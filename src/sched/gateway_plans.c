@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/gateway_parts.h"
+
+struct gateway_plan *plan_find(struct weft_gateway *gateway, uint64_t number)
+{
+    struct gateway_plan *plan = NULL;
+    HASH_FIND(hh, gateway->plans_map, &number, sizeof(number), plan);
+    return plan;
+}
+
+static void send_release(struct weft_gateway *gateway, const struct gateway_plan *plan, size_t node)
+{
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_RELEASE);
+    if (message == NULL) {
+        return; /* the worker keeps it until it is full or this gateway is gone */
+    }
+    message->release.gateway = gateway->generation;
+    message->release.plan = plan->number;
+    struct weft_send_outcome outcome;
+    if (gateway->host.send(gateway->host.context, &plan->nodes[node], message, &outcome, NULL) != WEFT_OK) {
+        weft_message_free(message);
+    }
+}
+
+static bool takes_part(const struct gateway_plan *plan, size_t node)
+{
+    return plan->compiled.plans != NULL && plan->compiled.plans[node].tasks_count > 0;
+}
+
+void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan)
+{
+    if (weft_map_added(plan)) {
+        HASH_DEL(gateway->plans_map, plan);
+        gateway->plans_count--;
+    }
+    weft_list_remove(&plan->link);
+    weft_compiled_plan_fini(&plan->compiled);
+    for (size_t i = 0; i < plan->nodes_count; i++) {
+        free(plan->nodes[i].name);
+        free(plan->nodes[i].address);
+    }
+    free(plan->nodes);
+    free(plan->absent);
+    free(plan->placement);
+    free(plan->generations);
+    free(plan->step_nodes);
+    free(plan);
+}
+
+static void plan_retire(struct weft_gateway *gateway, struct gateway_plan *plan)
+{
+    for (size_t node = 0; node < plan->nodes_count; node++) {
+        if (takes_part(plan, node)) {
+            send_release(gateway, plan, node);
+        }
+    }
+    plan_free(gateway, plan);
+}
+
+void plan_use(struct gateway_plan *plan, struct weft_gateway *gateway)
+{
+    plan->requests++;
+    weft_list_remove(&plan->link);
+    weft_list_append(&gateway->plans, &plan->link);
+}
+
+void plan_unuse(struct weft_gateway *gateway, struct gateway_plan *plan)
+{
+    weft_assert(plan->requests > 0);
+    plan->requests--;
+    if (plan->requests == 0 && plan->forgotten) {
+        plan_retire(gateway, plan);
+    }
+}
+
+void plan_forget(struct weft_gateway *gateway, struct gateway_plan *plan)
+{
+    plan->forgotten = true;
+    if (plan->requests == 0) {
+        plan_retire(gateway, plan);
+    }
+}
+
+/* The least recently used plans that no request needs make room. */
+static enum weft_status make_room(struct weft_gateway *gateway, struct weft_error **error)
+{
+    struct weft_list *link = gateway->plans.next;
+    while (gateway->plans_count >= WEFT_GATEWAY_PLANS_MAX && link != &gateway->plans) {
+        struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
+        link = link->next;
+        if (plan->requests == 0) {
+            plan_retire(gateway, plan);
+        }
+    }
+    return gateway->plans_count < WEFT_GATEWAY_PLANS_MAX
+               ? WEFT_OK
+               : weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "%d plans are in use already, which is the limit",
+                                WEFT_GATEWAY_PLANS_MAX);
+}
+
+static enum weft_status place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
+                              uint32_t *ret_placement, struct weft_error **error)
+{
+    cleanup_free struct weft_placement_step *steps = calloc(pipeline->steps_count + 1, sizeof(*steps));
+    cleanup_free struct weft_placement_node *nodes = calloc(gateway->nodes_count + 1, sizeof(*nodes));
+    if (steps == NULL || nodes == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = 0; i < pipeline->steps_count; i++) {
+        const struct weft_pipeline_step *step = &pipeline->steps[i];
+        steps[i] = (struct weft_placement_step){.name = step->name,
+                                                .model = step->model,
+                                                .model_version = step->model_version,
+                                                .node = step->node,
+                                                .needs = &step->needs,
+                                                .before = step->before,
+                                                .before_count = step->before_count};
+    }
+    uint32_t self = UINT32_MAX;
+    for (uint32_t i = 0; i < gateway->nodes_count; i++) {
+        const struct cluster_node *node = &gateway->nodes[i];
+        nodes[i].info = node->info.name != NULL ? &node->info : NULL;
+        nodes[i].open_tasks = node->open_tasks;
+        self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
+    }
+    return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self, ret_placement, error);
+}
+
+static bool is_absent(const struct weft_submission *submission, size_t input)
+{
+    return submission->inputs[input] == NULL && submission->pipeline->inputs[input].default_value == NULL;
+}
+
+/* The plan for this placement, if there is one already. */
+static struct gateway_plan *find_same(struct weft_gateway *gateway, const struct weft_submission *submission,
+                                      const uint32_t *placement)
+{
+    for (struct weft_list *link = gateway->plans.previous; link != &gateway->plans; link = link->previous) {
+        struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
+        bool same = !plan->forgotten && plan->pipeline == submission->pipeline;
+        for (size_t i = 0; same && i < plan->steps_count; i++) {
+            same = plan->placement[i] == placement[i] &&
+                   plan->generations[i] == gateway->nodes[placement[i]].info.generation;
+        }
+        for (size_t i = 0; same && i < submission->pipeline->inputs_count; i++) {
+            same = plan->absent[i] == is_absent(submission, i);
+        }
+        if (same) {
+            return plan;
+        }
+    }
+    return NULL;
+}
+
+/* The plan's index of a node of the cluster, which is added if it is not there yet. */
+static bool add_node(struct gateway_plan *plan, const struct weft_node_info *info, uint32_t *ret_index)
+{
+    for (uint32_t i = 0; i < plan->nodes_count; i++) {
+        if (strcmp(plan->nodes[i].name, info->name) == 0) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    struct weft_plan_node *node = &plan->nodes[plan->nodes_count];
+    *node = (struct weft_plan_node){strdup(info->name), info->generation, strdup(info->address)};
+    *ret_index = (uint32_t)plan->nodes_count++;
+    return node->name != NULL && node->address != NULL;
+}
+
+static bool add_nodes(struct weft_gateway *gateway, struct gateway_plan *plan, uint32_t *ret_places,
+                      uint32_t *ret_gateway_node)
+{
+    plan->nodes = calloc(plan->steps_count + 1, sizeof(*plan->nodes));
+    struct cluster_node *self = node_find(gateway, gateway->name);
+    if (plan->nodes == NULL || self == NULL || !add_node(plan, &self->info, ret_gateway_node)) {
+        return false;
+    }
+    for (size_t i = 0; i < plan->steps_count; i++) {
+        const struct weft_node_info *info = &gateway->nodes[plan->placement[i]].info;
+        plan->generations[i] = info->generation;
+        if (!add_node(plan, info, &ret_places[i])) {
+            return false;
+        }
+        plan->step_nodes[i] = plan->nodes[ret_places[i]].name;
+    }
+    return true;
+}
+
+static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error **error)
+{
+    cleanup_free uint32_t *places = calloc(plan->steps_count + 1, sizeof(*places));
+    uint32_t gateway_node = 0;
+    if (places == NULL || !add_nodes(gateway, plan, places, &gateway_node)) {
+        return weft_error_set_out_of_memory(error);
+    }
+    struct weft_compile_request request = {
+        .pipeline = plan->pipeline,
+        .placement = places,
+        .nodes = plan->nodes,
+        .nodes_count = plan->nodes_count,
+        .gateway_node = gateway_node,
+        .gateway_generation = gateway->generation,
+        .plan = plan->number,
+        .absent = plan->absent,
+    };
+    return weft_plan_compile(&request, &plan->compiled, error);
+}
+
+static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
+                                     struct weft_error **error)
+{
+    cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARE);
+    if (message == NULL || !weft_node_plan_copy(&plan->compiled.plans[node], &message->prepare)) {
+        return weft_error_set_out_of_memory(error);
+    }
+    struct weft_send_outcome outcome;
+    enum weft_status status =
+        gateway->host.send(gateway->host.context, &plan->nodes[node], message, &outcome, error);
+    if (status != WEFT_OK) {
+        (void)weft_error_wrap(error, status, "node \"%s\" cannot be prepared", plan->nodes[node].name);
+        weft_error_set_place(error, &(struct weft_error_place){.node = plan->nodes[node].name});
+        return status;
+    }
+    message = NULL;
+    plan->awaited++;
+    return WEFT_OK;
+}
+
+static enum weft_status plan_new(struct weft_gateway *gateway, const struct weft_submission *submission,
+                                 uint32_t **take_placement, struct gateway_plan **ret_plan, struct weft_error **error)
+{
+    struct gateway_plan *plan = calloc(1, sizeof(*plan));
+    if (plan == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    weft_list_init(&plan->waiting);
+    weft_list_init(&plan->link);
+    plan->number = ++gateway->plan_last;
+    plan->pipeline = submission->pipeline;
+    plan->steps_count = submission->pipeline->steps_count;
+    plan->placement = steal(take_placement);
+    plan->generations = calloc(plan->steps_count + 1, sizeof(*plan->generations));
+    plan->step_nodes = calloc(plan->steps_count + 1, sizeof(*plan->step_nodes));
+    plan->absent = calloc(submission->pipeline->inputs_count + 1, sizeof(bool));
+    enum weft_status status = WEFT_OK;
+    if (plan->generations == NULL || plan->step_nodes == NULL || plan->absent == NULL) {
+        status = weft_error_set_out_of_memory(error);
+    } else {
+        for (size_t i = 0; i < submission->pipeline->inputs_count; i++) {
+            plan->absent[i] = is_absent(submission, i);
+        }
+        status = compile(gateway, plan, error);
+    }
+    if (status == WEFT_OK) {
+        HASH_ADD(hh, gateway->plans_map, number, sizeof(plan->number), plan);
+        gateway->plans_count += weft_map_added(plan);
+        status = weft_map_added(plan) ? WEFT_OK : weft_error_set_out_of_memory(error);
+    }
+    if (status != WEFT_OK) {
+        plan_free(gateway, plan);
+        return status;
+    }
+    weft_list_append(&gateway->plans, &plan->link);
+    *ret_plan = plan;
+    return WEFT_OK;
+}
+
+enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,
+                          struct gateway_plan **ret_plan, struct weft_error **error)
+{
+    cleanup_free uint32_t *placement = calloc(submission->pipeline->steps_count + 1, sizeof(*placement));
+    if (placement == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    enum weft_status status = place(gateway, submission->pipeline, placement, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    *ret_plan = find_same(gateway, submission, placement);
+    if (*ret_plan != NULL) {
+        return WEFT_OK;
+    }
+    status = make_room(gateway, error);
+    struct gateway_plan *plan = NULL;
+    if (status == WEFT_OK) {
+        status = plan_new(gateway, submission, &placement, &plan, error);
+    }
+    for (size_t node = 0; status == WEFT_OK && node < plan->nodes_count; node++) {
+        status = takes_part(plan, node) ? send_prepare(gateway, plan, node, error) : WEFT_OK;
+    }
+    if (status != WEFT_OK) {
+        if (plan != NULL) {
+            plan_forget(gateway, plan);
+        }
+        return status;
+    }
+    plan->state = plan->awaited == 0 ? PLAN_READY : PLAN_PREPARING;
+    *ret_plan = plan;
+    return WEFT_OK;
+}
+
+void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error, uint64_t now_ns)
+{
+    plan->state = PLAN_BROKEN;
+    plan->requests++; /* stays while its requests go */
+    plan->forgotten = true;
+    for (struct weft_list *link; (link = weft_list_first(&plan->waiting)) != NULL;) {
+        request_end(gateway, weft_list_entry(link, struct open_request, waiting), error, now_ns);
+    }
+    plan_unuse(gateway, plan);
+}
+
+static void plan_ready(struct weft_gateway *gateway, struct gateway_plan *plan, uint64_t now_ns)
+{
+    plan->state = PLAN_READY;
+    for (struct weft_list *link; (link = weft_list_first(&plan->waiting)) != NULL;) {
+        weft_list_remove(link);
+        request_run(gateway, weft_list_entry(link, struct open_request, waiting), now_ns);
+    }
+}
+
+void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node, struct weft_error *error,
+                   uint64_t now_ns)
+{
+    if (plan->state != PLAN_PREPARING) {
+        return;
+    }
+    if (error != NULL) {
+        struct weft_error *why = weft_error_ref(error);
+        (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline", node);
+        weft_error_set_place(&why, &(struct weft_error_place){.node = node});
+        plan_break(gateway, plan, why, now_ns);
+        weft_error_unref(why);
+        return;
+    }
+    plan->awaited--;
+    if (plan->awaited == 0) {
+        plan_ready(gateway, plan, now_ns);
+    }
+}
+
+static bool is_used(const struct weft_gateway *gateway, const struct weft_pipeline *pipeline)
+{
+    for (const struct weft_list *link = gateway->plans.next; link != &gateway->plans; link = link->next) {
+        if (weft_list_entry(link, struct gateway_plan, link)->pipeline == pipeline) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pipelines_release(struct weft_gateway *gateway)
+{
+    struct weft_list *link = gateway->forgotten.next;
+    while (link != &gateway->forgotten) {
+        struct forgotten_pipeline *forgotten = weft_list_entry(link, struct forgotten_pipeline, link);
+        link = link->next;
+        if (!is_used(gateway, forgotten->pipeline)) {
+            weft_list_remove(&forgotten->link);
+            gateway->host.released(gateway->host.context, forgotten->pipeline);
+            free(forgotten);
+        }
+    }
+}
+
+enum weft_status weft_gateway_forget(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
+                                     struct weft_error **error)
+{
+    struct forgotten_pipeline *forgotten = malloc(sizeof(*forgotten));
+    if (forgotten == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    forgotten->pipeline = pipeline;
+    weft_list_append(&gateway->forgotten, &forgotten->link);
+    struct weft_list *link = gateway->plans.next;
+    while (link != &gateway->plans) {
+        struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
+        link = link->next;
+        if (plan->pipeline == pipeline) {
+            plan_forget(gateway, plan);
+        }
+    }
+    return WEFT_OK;
+}
