@@ -220,7 +220,7 @@ static uint64_t saturating_add(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-static bool works_init(struct run *run)
+static bool works_init(const struct weft_worker *worker, struct run *run)
 {
     static const struct weft_machine_state table[] = {
         [TASK_WAITING] = {"waiting", WEFT_MACHINE_NEXT(TASK_READY) | WEFT_MACHINE_NEXT(TASK_DONE)},
@@ -245,7 +245,8 @@ static bool works_init(struct run *run)
         work->task.attempt = run->attempt;
         work->task.deadline_ns = run->deadline_ns;
         work->task.inputs = calloc(step->inputs_count + 1, sizeof(struct weft_value *));
-        if (work->task.inputs == NULL) {
+        work->task.host_data = calloc(1, worker->host.task_bytes + 1);
+        if (work->task.inputs == NULL || work->task.host_data == NULL) {
             return false;
         }
         work->missing = step->after_count;
@@ -266,6 +267,7 @@ static void run_free(struct run *run)
             weft_value_unref(work->task.inputs[input]);
         }
         free(work->task.inputs);
+        free(work->task.host_data);
     }
     free(run->works);
     free(run->id);
@@ -288,7 +290,7 @@ static struct run *run_new(struct weft_worker *worker, struct plan *plan, const 
     run->id = deliver->id != NULL ? strdup(deliver->id) : NULL;
     run->works = calloc(plan->content.tasks_count, sizeof(*run->works));
     if ((deliver->id != NULL && run->id == NULL) || run->works == NULL ||
-        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK || !works_init(run)) {
+        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK || !works_init(worker, run)) {
         run_free(run);
         return NULL;
     }

@@ -46,7 +46,7 @@ struct weft_task {
     struct weft_trace trace;
     uint32_t attempt;
     uint64_t deadline_ns;
-    void *host_data; /* the host's own */
+    void *host_data; /* the host's own: zeroed memory of the size it asked for */
 };
 
 /* How a task went. The worker takes references of its own. */
@@ -69,6 +69,7 @@ struct weft_send_outcome {
 };
 
 struct weft_worker_host {
+    size_t task_bytes; /* of host_data; taken before a task can start, so starting needs no memory */
     /* Whether the model of a step can be run here: asked when a plan is prepared. */
     enum weft_status (*check)(void *context, const struct weft_plan_task *task,
                               struct weft_error **error);
