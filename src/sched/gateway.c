@@ -146,6 +146,9 @@ static void fill(struct weft_gateway *gateway, struct open_request *open, const 
         .trace = submission->trace,
         .steps_count = open->plan->steps_count,
         .step_nodes = open->plan->step_nodes,
+        .nodes = open->plan->nodes,
+        .nodes_count = open->plan->nodes_count,
+        .gateway_node = open->plan->gateway_node,
         .submitted_ns = now_ns,
         .host_data = submission->host_data,
     };
@@ -228,6 +231,20 @@ void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *requ
         cleanup_error struct weft_error *error = NULL;
         (void)weft_error_set(&error, WEFT_CANCELLED, "the client left before the request had ended");
         request_fail_later(gateway, open, error);
+    }
+}
+
+void weft_gateway_stop(struct weft_gateway *gateway)
+{
+    cleanup_error struct weft_error *error = NULL;
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", gateway->name);
+    struct open_request *open, *next_open;
+    HASH_ITER (hh, gateway->requests, open, next_open) {
+        if (open->machine.state == REQUEST_ENDED) {
+            request_settle(gateway, open);
+        } else {
+            request_fail_later(gateway, open, error);
+        }
     }
 }
 

@@ -38,6 +38,9 @@ struct weft_request {
     struct weft_trace trace;
     size_t steps_count;
     const char *const *step_nodes; /* the name of the node of each step */
+    const struct weft_plan_node *nodes; /* of the plan */
+    size_t nodes_count;
+    uint32_t gateway_node; /* index into nodes */
     uint64_t submitted_ns;
     void *host_data;
 };
@@ -80,6 +83,8 @@ struct weft_gateway_host {
 /* generation is this node's boot, name its name among the nodes. NULL if out of memory. */
 struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name,
                                       uint64_t generation);
+/* Every request that is under way ends with UNAVAILABLE, at the next tick, and settles without waiting for reports. */
+void weft_gateway_stop(struct weft_gateway *gateway);
 /* Requests that are under way are dropped without a word: the host has ended them before. NULL is fine. */
 void weft_gateway_free(struct weft_gateway *gateway);
 

@@ -35,6 +35,7 @@ struct gateway_plan {
     size_t steps_count;
     struct weft_plan_node *nodes; /* that take part; names are its own */
     size_t nodes_count;
+    uint32_t gateway_node;
     struct weft_compiled_plan compiled;
     enum plan_state state;
     uint32_t awaited;         /* nodes that have not said PREPARED */

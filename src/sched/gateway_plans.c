@@ -192,8 +192,7 @@ static bool add_nodes(struct weft_gateway *gateway, struct gateway_plan *plan, u
 static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error **error)
 {
     cleanup_free uint32_t *places = calloc(plan->steps_count + 1, sizeof(*places));
-    uint32_t gateway_node = 0;
-    if (places == NULL || !add_nodes(gateway, plan, places, &gateway_node)) {
+    if (places == NULL || !add_nodes(gateway, plan, places, &plan->gateway_node)) {
         return weft_error_set_out_of_memory(error);
     }
     struct weft_compile_request request = {
@@ -201,7 +200,7 @@ static enum weft_status compile(struct weft_gateway *gateway, struct gateway_pla
         .placement = places,
         .nodes = plan->nodes,
         .nodes_count = plan->nodes_count,
-        .gateway_node = gateway_node,
+        .gateway_node = plan->gateway_node,
         .gateway_generation = gateway->generation,
         .plan = plan->number,
         .absent = plan->absent,

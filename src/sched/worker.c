@@ -66,7 +66,9 @@ void weft_worker_free(struct weft_worker *worker)
     }
     struct run *run, *next_run;
     HASH_ITER (hh, worker->runs, run, next_run) {
-        run_drop(worker, run);
+        if (!run->dropped) {
+            run_drop(worker, run);
+        }
     }
     weft_assert(worker->running_count == 0);
     reports_drop(worker, NULL);
@@ -378,7 +380,7 @@ static void cancel(struct weft_worker *worker, const struct weft_cancel *cancel)
     struct run *run = NULL;
     HASH_FIND(hh, worker->runs, &cancel->request, sizeof(cancel->request), run);
     remember_ended(worker, cancel->request);
-    if (run != NULL) {
+    if (run != NULL && !run->dropped) {
         run_drop(worker, run);
     }
 }
@@ -438,7 +440,7 @@ void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_
     (void)node;
     struct run *run, *next_run;
     HASH_ITER (hh, worker->runs, run, next_run) {
-        if (run->request.gateway == generation) {
+        if (run->request.gateway == generation && !run->dropped) {
             run_drop(worker, run);
         }
     }
@@ -452,11 +454,21 @@ void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_
     start_ready(worker, now_ns);
 }
 
+void weft_worker_stop(struct weft_worker *worker)
+{
+    struct run *run, *next_run;
+    HASH_ITER (hh, worker->runs, run, next_run) {
+        if (!run->dropped) {
+            run_drop(worker, run);
+        }
+    }
+}
+
 static void sweep(struct weft_worker *worker, uint64_t now_ns)
 {
     struct run *run, *next_run;
     HASH_ITER (hh, worker->runs, run, next_run) {
-        if (now_ns >= run->deadline_ns) {
+        if (now_ns >= run->deadline_ns && !run->dropped) {
             run_drop(worker, run);
         }
     }

@@ -88,6 +88,8 @@ struct weft_worker_host {
 /* resources are copied. NULL if out of memory. */
 struct weft_worker *weft_worker_new(const struct weft_worker_host *host,
                                     const struct weft_resources *resources);
+/* Drops every request; tasks that run are asked to stop and their ends awaited. For the end of a node. */
+void weft_worker_stop(struct weft_worker *worker);
 /* No task may be running. NULL is fine. */
 void weft_worker_free(struct weft_worker *worker);
 

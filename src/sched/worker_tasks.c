@@ -335,7 +335,7 @@ void weft_worker_finished(struct weft_worker *worker, struct weft_task *task, co
         well = hand_on(worker, work, result, now_ns);
     }
     end(work);
-    if (well) {
+    if (well || run->dropped) {
         run_settle(worker, run);
     } else {
         run_drop(worker, run);
