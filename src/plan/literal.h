@@ -7,7 +7,7 @@
  * diagnostics.
  */
 
-#include "plan/yaml.h"
+#include "plan/yaml_tree.h"
 
 /* Elements of one literal: what is longer belongs into a request. */
 enum { WEFT_LITERAL_ELEMENTS_MAX = 65536 };

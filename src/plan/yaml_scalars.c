@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/yaml.h"
+#include "plan/yaml_tree.h"
 
 static bool is_plain(const struct weft_yaml_node *node)
 {

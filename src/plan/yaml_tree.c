@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plan/yaml.h"
+#include "plan/yaml_tree.h"
 
 #include <stdlib.h>
 #include <string.h>

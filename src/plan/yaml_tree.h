@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEFT_PLAN_YAML_H
-#define WEFT_PLAN_YAML_H
+#ifndef WEFT_PLAN_YAML_TREE_H
+#define WEFT_PLAN_YAML_TREE_H
 
 /*
  * A YAML file as a tree whose nodes know their line and column, so that whoever reads it can point at what is wrong.
