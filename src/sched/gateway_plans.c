@@ -189,6 +189,36 @@ static bool add_nodes(struct weft_gateway *gateway, struct gateway_plan *plan, u
     return true;
 }
 
+/* A task needs what its step says and what its model says. */
+static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *plan)
+{
+    for (size_t node = 0; node < plan->nodes_count; node++) {
+        struct weft_node_plan *part = &plan->compiled.plans[node];
+        for (size_t i = 0; i < part->tasks_count; i++) {
+            struct weft_plan_task *task = &part->tasks[i];
+            const struct weft_node_info *info = &gateway->nodes[plan->placement[task->step]].info;
+            const struct weft_model_info *model = weft_node_find_model(info, task->model, task->model_version);
+            if (model == NULL) {
+                continue; /* a join */
+            }
+            struct weft_needs *needs = &task->needs;
+            needs->slots = model->needs.slots > needs->slots ? model->needs.slots : needs->slots;
+            needs->memory_bytes += model->needs.memory_bytes;
+            struct weft_needs tags = {.tags = model->needs.tags, .tags_count = model->needs.tags_count};
+            struct weft_needs copy;
+            if (needs->tags_count == 0 && tags.tags_count > 0) {
+                if (!weft_needs_copy(&tags, &copy)) {
+                    return false;
+                }
+                free(needs->tags);
+                needs->tags = copy.tags;
+                needs->tags_count = copy.tags_count;
+            }
+        }
+    }
+    return true;
+}
+
 static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error **error)
 {
     cleanup_free uint32_t *places = calloc(plan->steps_count + 1, sizeof(*places));
@@ -205,7 +235,11 @@ static enum weft_status compile(struct weft_gateway *gateway, struct gateway_pla
         .plan = plan->number,
         .absent = plan->absent,
     };
-    return weft_plan_compile(&request, &plan->compiled, error);
+    enum weft_status status = weft_plan_compile(&request, &plan->compiled, error);
+    if (status == WEFT_OK && !add_model_needs(gateway, plan)) {
+        status = weft_error_set_out_of_memory(error);
+    }
+    return status;
 }
 
 static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
