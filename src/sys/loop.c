@@ -219,13 +219,15 @@ static bool has_deferred(const struct weft_loop *loop)
     return !weft_list_is_empty(&loop->deferred) || !weft_list_is_empty(&loop->deferred_last);
 }
 
-static void run_deferred(struct weft_loop *loop)
+/* True if there was some. */
+static bool run_deferred(struct weft_loop *loop)
 {
     for (int runs = 0; runs < DEFERRED_RUNS_MAX; runs++) {
         if (!run_first(&loop->deferred) && !run_first(&loop->deferred_last)) {
-            return;
+            return runs > 0;
         }
     }
+    return true;
 }
 
 /* --- the mailbox --- */
@@ -417,8 +419,11 @@ void weft_loop_turn(struct weft_loop *loop, bool wait)
         loop->thread = pthread_self();
         atomic_store(&loop->has_thread, true);
     }
-    run_deferred(loop);
-    bool found = wait && !has_deferred(loop) && spin(loop);
+    if (run_deferred(loop)) {
+        wait =
+            false; /* what was called before the turn has had its effect: that is the turn's work */
+    }
+    bool found = wait && spin(loop);
     if (!found || loop->now_ns - loop->polled_ns > POLL_INTERVAL_NS) {
         ask_kernel(loop, wait && !found);
     }
