@@ -59,6 +59,14 @@ static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8
     (void)session;
     struct weft_http *http = user_data;
     struct weft_http_stream *stream = source->ptr;
+    /* nghttp2 makes one such frame after the other without coming back to weft_http2_fill: peers with small frames would
+     * overfill the batch. */
+    if (!weft_http_output_has_room(http)) {
+        return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    if (stream->reset || stream->send_cut) { /* while the frame waited for room */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     weft_assert(frame->data.padlen == 0 && length <= stream->queue.queued_bytes);
     weft_http_output_copy(http, frame_head, WEFT_HTTP2_FRAME_HEAD_BYTES);
     weft_http_stream_output(stream, length);
