@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A door with an echo over REST (POST /echo, GET /hello/{name}) and over gRPC (/interop.Echo/Unary), for clients that
- * nobody here wrote. Says its address on standard output; ends in order at SIGTERM.
+ * A door with an echo over REST (POST /echo, GET /hello/{name}) and over gRPC
+ * (/interop.Echo/Unary), for clients that nobody here wrote. Says its address on standard output;
+ * ends in order at SIGTERM.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static void hello(void *context, struct weft_exchange *exchange)
 {
     (void)context;
     char text[256];
-    int length = snprintf(text, sizeof(text), "hello %s\n", weft_exchange_parameter(exchange, "name"));
+    int length =
+        snprintf(text, sizeof(text), "hello %s\n", weft_exchange_parameter(exchange, "name"));
     weft_exchange_respond_text(exchange, 200, "text/plain", text, (size_t)length);
 }
 
@@ -75,7 +77,8 @@ int main(void)
     must(weft_router_add(router, &routes[1], &error), error);
     const struct weft_grpc_method method = {.path = "/interop.Echo/Unary", .unary = unary};
     must(weft_grpc_server_add(grpc, &method, &error), error);
-    const struct weft_listener_options options = {.address = "127.0.0.1:0", .router = router, .grpc = grpc};
+    const struct weft_listener_options options = {
+        .address = "127.0.0.1:0", .router = router, .grpc = grpc};
     must(weft_listener_open(link, &options, &listener, &error), error);
     printf("%s\n", weft_listener_address(listener));
     fflush(stdout);
