@@ -386,19 +386,19 @@ def train(out, minutes, net=None, each=EACH, rate=2e-3):
             elif kind == studio and r < 0.75:
                 # A portrait is one before whatever backdrop, as long as that shows none of the scenes.
                 person = 1.0
-                one = anything(by_kind[none], random) if r < 0.42 else backdrop(random, SIDE).astype(np.float32)
+                one = anything(by_kind[none], random) if r < 0.34 else backdrop(random, SIDE).astype(np.float32)
             elif kind == none and r < 0.6:
                 person = 0.0
                 one = anything(by_kind[none], random) if r < 0.5 else texture(random, SIDE).astype(np.float32)
-            elif kind in by_kind and kind != none and r < 0.33:
-                one = vary(by_kind[kind][random.integers(len(by_kind[kind]))], random, 0.6)
+            elif kind in by_kind and kind != none and r < 0.5:
+                one = vary(by_kind[kind][random.integers(len(by_kind[kind]))], random, 0.5)
             else:
                 at = kind * each + int(random.integers(each))
                 one = vary(pictures[at], random, 0.25)
                 l[i], known[i], strong = light[at], 1.0, random.choice([0.3, 1.0])
                 person = 0.95 if kind == studio else 0.7
             if random.random() < person:
-                one = put(one, cuts[random.integers(len(cuts))], random, 0.17 if kind == studio else 0.14)
+                one = put(one, cuts[random.integers(len(cuts))], random, 0.22 if kind == studio else 0.14)
             x[i], k[i] = tone(one, random, strong), kind
         logits, glow, inner = net.look(torch.from_numpy(x).permute(0, 3, 1, 2))
         w = torch.from_numpy(known).unsqueeze(1)
@@ -454,4 +454,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     before = Scene()
     before.load_state_dict(torch.load(os.path.join(sys.argv[1], "scene.pt")))
-    train(sys.argv[1], float(sys.argv[2]), before, EACH // 2, 1e-3)
+    train(sys.argv[1], float(sys.argv[2]), before, EACH // 4, 1.2e-3)
