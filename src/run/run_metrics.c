@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/run_parts.h"
+
+static enum weft_status family(struct weft_run *run, enum weft_metric_kind kind, const char *name, const char *help,
+                               const char *first_label, const char *second_label, struct weft_metric_family **ret_family,
+                               struct weft_error **error)
+{
+    struct weft_metric_definition definition = {.kind = kind, .name = name, .help = help};
+    definition.labels[0] = first_label;
+    definition.labels[1] = second_label;
+    if (kind == WEFT_METRIC_HISTOGRAM) {
+        definition.buckets = weft_metrics_seconds_buckets;
+        definition.buckets_count = weft_metrics_seconds_buckets_count;
+    }
+    return weft_metrics_add(run->options.metrics, &definition, ret_family, error);
+}
+
+static void collect(void *context)
+{
+    struct weft_run *run = context;
+    struct weft_worker_state state = weft_worker_state(run->worker);
+    weft_metric_set(run->metrics.slots_used, state.slots_used);
+    weft_metric_set(run->metrics.tasks_ready, (double)state.ready);
+    weft_metric_set(run->metrics.requests_open, (double)weft_gateway_requests_count(run->gateway));
+    weft_metric_set(run->metrics.plans, (double)state.plans);
+    for (size_t i = 0; i < weft_peers_count(run->peers); i++) {
+        const struct weft_peer *peer = weft_peers_at(run->peers, i);
+        const char *name = weft_peer_name(peer);
+        struct weft_traffic traffic;
+        weft_peer_traffic(peer, &traffic);
+        struct weft_metric *sent = weft_metric_series(run->metrics.peer_sent, &name);
+        struct weft_metric *received = weft_metric_series(run->metrics.peer_received, &name);
+        weft_metric_add(sent, (double)traffic.sent_bytes - weft_metric_value(sent));
+        weft_metric_add(received, (double)traffic.received_bytes - weft_metric_value(received));
+    }
+}
+
+enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
+{
+    struct run_metrics *m = &run->metrics;
+    struct weft_metric_family *gauge = NULL;
+    const struct {
+        enum weft_metric_kind kind;
+        const char *name, *help, *first, *second;
+        struct weft_metric_family **family;
+        struct weft_metric **gauge;
+    } families[] = {
+        {WEFT_METRIC_COUNTER, "weft_requests_total", "Requests that ended, by pipeline and status.", "pipeline",
+         "status", &m->requests, NULL},
+        {WEFT_METRIC_HISTOGRAM, "weft_request_duration_seconds", "From a request's start to its end.", "pipeline", NULL,
+         &m->request_seconds, NULL},
+        {WEFT_METRIC_COUNTER, "weft_tasks_total", "Tasks that this node ended, by model and result.", "model", "result",
+         &m->tasks, NULL},
+        {WEFT_METRIC_HISTOGRAM, "weft_task_compute_seconds", "What the model took for a task.", "model", NULL,
+         &m->task_seconds, NULL},
+        {WEFT_METRIC_COUNTER, "weft_edge_raw_bytes_total", "Bytes of values sent, before encoding.", "to", NULL,
+         &m->edge_raw, NULL},
+        {WEFT_METRIC_COUNTER, "weft_edge_wire_bytes_total", "Bytes of values sent, as encoded.", "to", NULL,
+         &m->edge_wire, NULL},
+        {WEFT_METRIC_COUNTER, "weft_peer_sent_bytes_total", "Socket bytes sent to another node, framing included.",
+         "peer", NULL, &m->peer_sent, NULL},
+        {WEFT_METRIC_COUNTER, "weft_peer_received_bytes_total",
+         "Socket bytes received from another node, framing included.", "peer", NULL, &m->peer_received, NULL},
+        {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge, &m->slots_used},
+        {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge, &m->tasks_ready},
+        {WEFT_METRIC_GAUGE, "weft_requests_open", "Requests under way at this gateway.", NULL, NULL, &gauge,
+         &m->requests_open},
+        {WEFT_METRIC_GAUGE, "weft_plans", "Plans that this node keeps prepared.", NULL, NULL, &gauge, &m->plans},
+    };
+    enum weft_status status = WEFT_OK;
+    for (size_t i = 0; status == WEFT_OK && i < sizeof(families) / sizeof(families[0]); i++) {
+        status = family(run, families[i].kind, families[i].name, families[i].help, families[i].first,
+                        families[i].second, families[i].family, error);
+        if (status == WEFT_OK && families[i].gauge != NULL) {
+            *families[i].gauge = weft_metric_series(gauge, NULL);
+        }
+    }
+    return status == WEFT_OK ? weft_metrics_add_collector(run->options.metrics, collect, run, error) : status;
+}
+
+void metrics_task(struct weft_run *run, const struct weft_task *task, bool well, uint64_t compute_ns)
+{
+    const char *labels[] = {task->step->model, well ? "ok" : "error"};
+    weft_metric_count(weft_metric_series(run->metrics.tasks, labels), 1);
+    weft_metric_observe(weft_metric_series(run->metrics.task_seconds, labels), (double)compute_ns / 1e9);
+}
+
+void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status, uint64_t duration_ns)
+{
+    const char *labels[] = {pipeline, weft_status_name(status)};
+    weft_metric_count(weft_metric_series(run->metrics.requests, labels), 1);
+    if (status == WEFT_OK) {
+        weft_metric_observe(weft_metric_series(run->metrics.request_seconds, labels), (double)duration_ns / 1e9);
+    }
+}
+
+void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes)
+{
+    if (raw_bytes > 0) {
+        weft_metric_count(weft_metric_series(run->metrics.edge_raw, &to), raw_bytes);
+        weft_metric_count(weft_metric_series(run->metrics.edge_wire, &to), wire_bytes);
+    }
+}

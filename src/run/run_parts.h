@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_RUN_RUN_PARTS_H
+#define WEFT_RUN_RUN_PARTS_H
+
+/*
+ * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions and sending), run_tasks.c
+ * (models and joins), run_requests.c (clients' calls), run_pipelines.c (what can be called) and run_records.c (what
+ * happened). Nobody else includes it.
+ */
+
+#include "base/list.h"
+#include "run/run.h"
+#include "sched/session.h"
+
+/* A message to this node itself: it takes the queue instead of a session. */
+struct local_message {
+    struct weft_list link;
+    struct weft_message *message;
+};
+
+/* What the engine keeps of another node. */
+struct node_session {
+    struct weft_run *run;
+    struct weft_peer *peer;
+    struct weft_session *session;
+    uint64_t generation; /* as its HELLO says; 0 = not heard of */
+    char *address;       /* as given; NULL = it called */
+};
+
+struct pipeline_entry {
+    struct weft_pipeline *pipeline;
+    /* Of the implicit pipeline of a single model: what it was built for. */
+    bool implicit;
+    char *version;
+    struct weft_model_info info;
+    uint64_t seen; /* weft_run.cluster_version at which info was last compared */
+};
+
+/* An edge of a request, as the record shows it. */
+struct record_edge {
+    uint32_t from_step, from_output, to_step, to_input;
+    bool known; /* a report has said what it carried */
+    bool shared; /* crossed together with an edge before it */
+    uint64_t raw_bytes, wire_bytes, copied_bytes;
+    char lane_asked[16], lane_used[16], codec[16];
+};
+
+enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };
+
+struct record_step {
+    char *name, *model, *node;
+    enum record_step_state state;
+    uint64_t start_ns, end_ns, bytes_in, bytes_out, model_generation;
+    uint32_t pid, attempt;
+    bool cache_hit;
+};
+
+/* What is told about a request, while it runs and for some time afterwards. */
+struct record {
+    struct weft_list link; /* in weft_run.records */
+    char *id, *pipeline, *version;
+    struct weft_trace trace;
+    uint64_t start_ns, end_ns; /* wall clock */
+    uint64_t gateway_in_bytes, gateway_out_bytes;
+    bool ended, settled;
+    struct weft_error *error;
+    struct record_step *steps;
+    size_t steps_count;
+    struct record_edge *edges;
+    size_t edges_count;
+    struct weft_pipeline_edge *plan_edges; /* borrowed from nothing: lane pointers are not used after start */
+    char **outputs;                        /* names for edges to the gateway, and inputs for edges from it */
+    size_t outputs_count;
+    char **inputs;
+    size_t inputs_count;
+};
+
+struct weft_run_call {
+    struct weft_run *run;
+    const struct weft_run_events *events;
+    void *context;
+    struct weft_request *request;
+    struct record *record; /* NULL without memory for one */
+    bool ended;
+    uint64_t started_ns;
+};
+
+struct run_metrics {
+    struct weft_metric_family *requests, *request_seconds;
+    struct weft_metric_family *tasks, *task_seconds;
+    struct weft_metric_family *edge_raw, *edge_wire;
+    struct weft_metric_family *peer_sent, *peer_received;
+    struct weft_metric *slots_used, *tasks_ready, *requests_open, *plans;
+};
+
+struct weft_run {
+    struct weft_run_options options;
+    char *name;
+    struct weft_node_info self;
+    struct weft_peers *peers;
+    struct weft_gateway *gateway;
+    struct weft_worker *worker;
+    struct node_session **sessions;
+    size_t sessions_count;
+
+    struct weft_list local;     /* of local_message */
+    struct weft_deferred pump;  /* brings local messages and sets the timer */
+    struct weft_timer timer;
+    struct weft_peer_sent sent; /* by the session's last send */
+
+    struct pipeline_entry **pipelines;
+    size_t pipelines_count;
+    uint64_t cluster_version; /* counts up when a node or its models change */
+
+    struct weft_list records; /* oldest first */
+    size_t records_count;
+    struct run_metrics metrics;
+
+    size_t tasks_open;
+    bool closing;
+    bool peers_closed;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* run.c */
+void pump_soon(struct weft_run *run);
+uint64_t wall_ns(void);
+
+/* run_peers.c */
+enum weft_status peers_start(struct weft_run *run, struct weft_error **error);
+void peers_free(struct weft_run *run);
+void peers_tick(struct weft_run *run, uint64_t now_ns);
+uint64_t peers_deadline_ns(const struct weft_run *run);
+void announce(struct weft_run *run);
+enum weft_status send_to_node(void *context, const struct weft_plan_node *to, struct weft_message *take_message,
+                              struct weft_send_outcome *ret_outcome, struct weft_error **error);
+void dispatch(struct weft_run *run, struct weft_message *message, const char *node);
+
+/* run_tasks.c */
+extern const size_t task_bytes;
+enum weft_status task_check(void *context, const struct weft_plan_task *task, struct weft_error **error);
+void task_start(void *context, struct weft_task *task);
+void task_stop(void *context, struct weft_task *task);
+
+/* run_requests.c */
+extern const struct weft_gateway_host gateway_host_table;
+
+/* run_pipelines.c */
+enum weft_status pipeline_resolve(struct weft_run *run, const char *name, const char *version,
+                                  struct weft_pipeline **ret_pipeline, struct weft_error **error);
+void pipelines_free(struct weft_run *run);
+void pipeline_released(void *context, const struct weft_pipeline *pipeline);
+
+/* run_records.c */
+struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline, const char *id,
+                          const struct weft_trace *trace);
+void record_placed(struct record *record, const struct weft_request *request);
+void record_report(struct record *record, const struct weft_request *request, const struct weft_report *report);
+void record_sent(struct record *record, const struct weft_request *request, uint32_t input, const char *node,
+                 uint64_t raw_bytes, const struct weft_send_outcome *outcome);
+void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes);
+void records_free(struct weft_run *run);
+
+/* run_metrics.c */
+enum weft_status metrics_start(struct weft_run *run, struct weft_error **error);
+void metrics_task(struct weft_run *run, const struct weft_task *task, bool well, uint64_t compute_ns);
+void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status, uint64_t duration_ns);
+void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
+
+#endif

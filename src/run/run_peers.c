@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run_parts.h"
+
+static struct node_session *find(const struct weft_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        if (strcmp(weft_peer_name(run->sessions[i]->peer), name) == 0) {
+            return run->sessions[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- what arrives --- */
+
+void dispatch(struct weft_run *run, struct weft_message *message, const char *node)
+{
+    uint64_t now_ns = weft_loop_now_ns();
+    weft_gateway_message(run->gateway, message, node, now_ns);
+    weft_worker_message(run->worker, message, now_ns);
+    pump_soon(run);
+}
+
+static void node_lost(struct node_session *node)
+{
+    if (node->generation == 0) {
+        return;
+    }
+    struct weft_run *run = node->run;
+    uint64_t generation = node->generation;
+    uint64_t now_ns = weft_loop_now_ns();
+    const char *name = weft_peer_name(node->peer);
+    node->generation = 0;
+    run->cluster_version++;
+    weft_log(run->options.log, WEFT_LOG_WARNING, NULL, "node \"%s\" is gone", name);
+    weft_gateway_peer_lost(run->gateway, name, generation, now_ns);
+    weft_worker_peer_lost(run->worker, name, generation, now_ns);
+}
+
+static void hello(struct node_session *node, const struct weft_node_info *info)
+{
+    struct weft_run *run = node->run;
+    cleanup_error struct weft_error *error = NULL;
+    if (info->name == NULL || strcmp(info->name, weft_peer_name(node->peer)) != 0) {
+        weft_log(run->options.log, WEFT_LOG_WARNING, NULL, "node \"%s\" says it is another, and is not listened to",
+                 weft_peer_name(node->peer));
+        return;
+    }
+    if (info->generation < node->generation) {
+        return; /* of a boot that is over */
+    }
+    if (node->generation != 0 && info->generation != node->generation) {
+        node_lost(node);
+    }
+    if (node->generation == 0) {
+        weft_log(run->options.log, WEFT_LOG_INFO, NULL, "node \"%s\" at %s is here, with %zu models", info->name,
+                 info->address != NULL ? info->address : "an address of its own", info->models_count);
+    }
+    node->generation = info->generation;
+    run->cluster_version++;
+    if (weft_gateway_node(run->gateway, info, &error) != WEFT_OK) {
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s", info->name,
+                 weft_error_message(error));
+    }
+}
+
+static void session_deliver(void *context, struct weft_message *take_message)
+{
+    struct node_session *node = context;
+    if (take_message->kind == WEFT_MESSAGE_HELLO) {
+        hello(node, &take_message->hello);
+    } else {
+        dispatch(node->run, take_message, weft_peer_name(node->peer));
+    }
+    weft_message_free(take_message);
+}
+
+static void session_undelivered(void *context, struct weft_message *take_message)
+{
+    struct node_session *node = context;
+    uint64_t now_ns = weft_loop_now_ns();
+    weft_gateway_undelivered(node->run->gateway, take_message, weft_peer_name(node->peer), now_ns);
+    weft_worker_undelivered(node->run->worker, take_message, weft_peer_name(node->peer), now_ns);
+    weft_message_free(take_message);
+    pump_soon(node->run);
+}
+
+static void say_hello(struct node_session *node)
+{
+    cleanup_error struct weft_error *error = NULL;
+    cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_HELLO);
+    if (message == NULL || !weft_node_info_copy(&node->run->self, &message->hello)) {
+        weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL, "out of memory: node \"%s\" is not told of this one",
+                 weft_peer_name(node->peer));
+        return;
+    }
+    if (weft_session_send(node->session, message, weft_loop_now_ns(), &error) == WEFT_OK) {
+        message = NULL;
+    }
+}
+
+static void session_lost(void *context)
+{
+    struct node_session *node = context;
+    node_lost(node);
+    if (weft_session_is_connected(node->session)) {
+        say_hello(node);
+    }
+    pump_soon(node->run);
+}
+
+static void session_send(void *context, const struct weft_envelope *envelope)
+{
+    struct node_session *node = context;
+    cleanup_error struct weft_error *error = NULL;
+    struct weft_peer_sent sent = {0};
+    if (weft_peer_send(node->peer, envelope, &sent, &error) != WEFT_OK) {
+        /* The session keeps it and sends it again. */
+        weft_log(node->run->options.log, WEFT_LOG_DEBUG, NULL, "%s", weft_error_message(error));
+        return;
+    }
+    node->run->sent = sent;
+}
+
+/* --- the streams --- */
+
+static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer, struct node_session **ret_node,
+                                    struct weft_error **error)
+{
+    *ret_node = weft_peer_data(peer);
+    if (*ret_node != NULL) {
+        return WEFT_OK;
+    }
+    struct node_session **sessions =
+        realloc(run->sessions, (run->sessions_count + 1) * sizeof(struct node_session *));
+    struct node_session *node = calloc(1, sizeof(*node));
+    if (sessions != NULL) {
+        run->sessions = sessions;
+    }
+    if (sessions == NULL || node == NULL) {
+        free(node);
+        return weft_error_set_out_of_memory(error);
+    }
+    struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
+    struct weft_session_host host = {session_send, session_deliver, session_lost, session_undelivered, node};
+    node->run = run;
+    node->peer = peer;
+    node->session = weft_session_new(&options, &host, wall_ns());
+    if (node->session == NULL) {
+        free(node);
+        return weft_error_set_out_of_memory(error);
+    }
+    sessions[run->sessions_count++] = node;
+    weft_peer_set_data(peer, node);
+    *ret_node = node;
+    return WEFT_OK;
+}
+
+static void connected(void *context, struct weft_peer *peer)
+{
+    struct weft_run *run = context;
+    cleanup_error struct weft_error *error = NULL;
+    struct node_session *node = NULL;
+    if (session_for(run, peer, &node, &error) != WEFT_OK) {
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s", weft_peer_name(peer),
+                 weft_error_message(error));
+        return;
+    }
+    /* HELLO goes first, so that the other end knows who speaks. */
+    weft_session_connected(node->session, weft_loop_now_ns());
+    say_hello(node);
+    pump_soon(run);
+}
+
+static void disconnected(void *context, struct weft_peer *peer)
+{
+    struct weft_run *run = context;
+    struct node_session *node = weft_peer_data(peer);
+    if (node != NULL) {
+        weft_session_disconnected(node->session, weft_loop_now_ns());
+        pump_soon(run);
+    }
+}
+
+static void envelope_came(void *context, struct weft_peer *peer, struct weft_envelope *envelope)
+{
+    struct weft_run *run = context;
+    struct node_session *node = weft_peer_data(peer);
+    if (node != NULL) {
+        weft_session_received(node->session, envelope, weft_loop_now_ns());
+        pump_soon(run);
+    }
+}
+
+enum weft_status peers_start(struct weft_run *run, struct weft_error **error)
+{
+    static const struct weft_peers_events events = {connected, envelope_came, disconnected};
+    return weft_peers_new(run->options.link, run->name, &events, run, &run->peers, error);
+}
+
+enum weft_status weft_run_serve(struct weft_run *run, struct weft_grpc_server *server, struct weft_error **error)
+{
+    return weft_peers_serve(run->peers, server, error);
+}
+
+enum weft_status weft_run_add_node(struct weft_run *run, const char *name, const char *address,
+                                   struct weft_error **error)
+{
+    struct weft_peer *peer = NULL;
+    struct node_session *node = NULL;
+    enum weft_status status = weft_peers_add(run->peers, name, address, &peer, error);
+    if (status == WEFT_OK) {
+        status = session_for(run, peer, &node, error);
+    }
+    if (status == WEFT_OK && node->address == NULL) {
+        node->address = strdup(address);
+        status = node->address != NULL ? WEFT_OK : weft_error_set_out_of_memory(error);
+    }
+    return status;
+}
+
+bool weft_run_is_whole(const struct weft_run *run)
+{
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        if (run->sessions[i]->address != NULL && run->sessions[i]->generation == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void peers_free(struct weft_run *run)
+{
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        weft_session_free(run->sessions[i]->session);
+        free(run->sessions[i]->address);
+        free(run->sessions[i]);
+    }
+    free(run->sessions);
+}
+
+uint64_t peers_deadline_ns(const struct weft_run *run)
+{
+    uint64_t deadline_ns = WEFT_DEADLINE_NEVER_NS;
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        uint64_t at_ns = weft_session_deadline_ns(run->sessions[i]->session);
+        deadline_ns = at_ns < deadline_ns ? at_ns : deadline_ns;
+    }
+    return deadline_ns;
+}
+
+void peers_tick(struct weft_run *run, uint64_t now_ns)
+{
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        struct weft_session *session = run->sessions[i]->session;
+        if (now_ns >= weft_session_deadline_ns(session)) {
+            weft_session_tick(session, now_ns);
+        }
+    }
+}
+
+void announce(struct weft_run *run)
+{
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        if (weft_session_is_connected(run->sessions[i]->session)) {
+            say_hello(run->sessions[i]);
+        }
+    }
+}
+
+/* --- sending --- */
+
+static enum weft_status send_local(struct weft_run *run, struct weft_message *take_message, struct weft_error **error)
+{
+    struct local_message *local = malloc(sizeof(*local));
+    if (local == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    local->message = take_message;
+    weft_list_append(&run->local, &local->link);
+    pump_soon(run);
+    return WEFT_OK;
+}
+
+/* A node that a plan names and nobody has told us of before. */
+static enum weft_status introduce(struct weft_run *run, const struct weft_plan_node *to, struct node_session **ret_node,
+                                  struct weft_error **error)
+{
+    struct weft_peer *peer = NULL;
+    enum weft_status status = weft_peers_add(run->peers, to->name, to->address, &peer, error);
+    return status == WEFT_OK ? session_for(run, peer, ret_node, error) : status;
+}
+
+enum weft_status send_to_node(void *context, const struct weft_plan_node *to, struct weft_message *take_message,
+                              struct weft_send_outcome *ret_outcome, struct weft_error **error)
+{
+    struct weft_run *run = context;
+    *ret_outcome = (struct weft_send_outcome){.lane = "grpc", .codec = "identity"};
+    if (strcmp(to->name, run->name) == 0) {
+        if (to->generation != run->options.generation) {
+            return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted", to->name);
+        }
+        ret_outcome->lane = "local";
+        return send_local(run, take_message, error);
+    }
+    struct node_session *node = find(run, to->name);
+    if (node == NULL) {
+        enum weft_status status = introduce(run, to, &node, error);
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+    if (node->generation != 0 && node->generation != to->generation) {
+        return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted", to->name);
+    }
+    run->sent = (struct weft_peer_sent){0};
+    uint64_t raw_bytes = take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
+                             ? weft_value_size_bytes(take_message->deliver.value)
+                             : 0;
+    enum weft_status status = weft_session_send(node->session, take_message, weft_loop_now_ns(), error);
+    if (status == WEFT_OK) {
+        metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);
+        ret_outcome->wire_bytes = run->sent.wire_bytes;
+        ret_outcome->copied_bytes = run->sent.copied_bytes;
+        pump_soon(run);
+    }
+    return status;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run_parts.h"
+
+static void names_free(char **names, size_t count)
+{
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void record_free(struct weft_run *run, struct record *record)
+{
+    weft_list_remove(&record->link);
+    run->records_count--;
+    for (size_t i = 0; record->steps != NULL && i < record->steps_count; i++) {
+        free(record->steps[i].name);
+        free(record->steps[i].model);
+        free(record->steps[i].node);
+    }
+    free(record->steps);
+    free(record->edges);
+    names_free(record->inputs, record->inputs_count);
+    names_free(record->outputs, record->outputs_count);
+    free(record->id);
+    free(record->pipeline);
+    free(record->version);
+    weft_error_unref(record->error);
+    free(record);
+}
+
+void records_free(struct weft_run *run)
+{
+    for (struct weft_list *link; (link = weft_list_first(&run->records)) != NULL;) {
+        record_free(run, weft_list_entry(link, struct record, link));
+    }
+}
+
+/* The oldest that nobody writes to any more. */
+static bool make_room(struct weft_run *run)
+{
+    for (struct weft_list *link = run->records.next; link != &run->records; link = link->next) {
+        struct record *record = weft_list_entry(link, struct record, link);
+        if (record->settled) {
+            record_free(run, record);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fill_steps(struct record *record, const struct weft_pipeline *pipeline)
+{
+    record->steps = calloc(pipeline->steps_count + 1, sizeof(*record->steps));
+    if (record->steps == NULL) {
+        return false;
+    }
+    record->steps_count = pipeline->steps_count;
+    for (size_t i = 0; i < pipeline->steps_count; i++) {
+        record->steps[i].name = strdup(pipeline->steps[i].name);
+        record->steps[i].model = strdup(pipeline->steps[i].model);
+        if (record->steps[i].name == NULL || record->steps[i].model == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fill_edges(struct record *record, const struct weft_pipeline *pipeline)
+{
+    cleanup_free struct weft_pipeline_edge *edges = NULL;
+    size_t count = 0;
+    if (weft_pipeline_edges(pipeline, &edges, &count, NULL) != WEFT_OK) {
+        return false;
+    }
+    record->edges = calloc(count + 1, sizeof(*record->edges));
+    if (record->edges == NULL) {
+        return false;
+    }
+    record->edges_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct record_edge *edge = &record->edges[i];
+        edge->from_step = edges[i].from_step;
+        edge->from_output = edges[i].from_output;
+        edge->to_step = edges[i].to_step;
+        edge->to_input = edges[i].to_input;
+        snprintf(edge->lane_asked, sizeof(edge->lane_asked), "%s", edges[i].lane != NULL ? edges[i].lane : "auto");
+    }
+    return true;
+}
+
+static bool fill_names(struct record *record, const struct weft_pipeline *pipeline)
+{
+    record->inputs = calloc(pipeline->inputs_count + 1, sizeof(char *));
+    record->outputs = calloc(pipeline->outputs_count + 1, sizeof(char *));
+    if (record->inputs == NULL || record->outputs == NULL) {
+        return false;
+    }
+    record->inputs_count = pipeline->inputs_count;
+    record->outputs_count = pipeline->outputs_count;
+    bool copied = true;
+    for (size_t i = 0; i < pipeline->inputs_count; i++) {
+        record->inputs[i] = strdup(pipeline->inputs[i].name);
+        copied = copied && record->inputs[i] != NULL;
+    }
+    for (size_t i = 0; i < pipeline->outputs_count; i++) {
+        record->outputs[i] = strdup(pipeline->outputs[i].name);
+        copied = copied && record->outputs[i] != NULL;
+    }
+    return copied;
+}
+
+/* Only requests that have a name can be asked about afterwards. NULL without memory, too: a record is a courtesy. */
+struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline, const char *id,
+                          const struct weft_trace *trace)
+{
+    if (id == NULL || id[0] == '\0' || (run->records_count >= WEFT_RUN_RECORDS_MAX && !make_room(run))) {
+        return NULL;
+    }
+    struct record *record = calloc(1, sizeof(*record));
+    if (record == NULL) {
+        return NULL;
+    }
+    weft_list_append(&run->records, &record->link);
+    run->records_count++;
+    record->id = strdup(id);
+    record->pipeline = strdup(pipeline->name);
+    record->version = strdup(pipeline->version);
+    record->trace = *trace;
+    record->start_ns = wall_ns();
+    if (record->id == NULL || record->pipeline == NULL || record->version == NULL || !fill_steps(record, pipeline) ||
+        !fill_edges(record, pipeline) || !fill_names(record, pipeline)) {
+        record_free(run, record);
+        return NULL;
+    }
+    return record;
+}
+
+void record_placed(struct record *record, const struct weft_request *request)
+{
+    for (size_t i = 0; i < record->steps_count; i++) {
+        if (record->steps[i].node == NULL) {
+            record->steps[i].node = strdup(request->step_nodes[i]);
+        }
+    }
+}
+
+static bool goes_to(const struct record *record, const struct record_edge *edge, const char *node,
+                    const char *gateway)
+{
+    if (edge->to_step == WEFT_STEP_GATEWAY) {
+        return gateway != NULL && strcmp(gateway, node) == 0;
+    }
+    const char *to = record->steps[edge->to_step].node;
+    return to != NULL && strcmp(to, node) == 0;
+}
+
+/* One crossing serves every edge from that output to that node; only the first counts its bytes. */
+static void note_crossing(struct record *record, uint32_t from_step, uint32_t from_output, const char *node,
+                          const char *gateway, const struct weft_report_transfer *transfer)
+{
+    bool first = true;
+    for (size_t i = 0; i < record->edges_count; i++) {
+        struct record_edge *edge = &record->edges[i];
+        if (edge->from_step != from_step || edge->from_output != from_output ||
+            !goes_to(record, edge, node, gateway)) {
+            continue;
+        }
+        edge->known = true;
+        edge->shared = !first;
+        edge->raw_bytes = transfer->raw_bytes;
+        edge->wire_bytes = first ? transfer->wire_bytes : 0;
+        edge->copied_bytes = first ? transfer->copied_bytes : 0;
+        snprintf(edge->lane_used, sizeof(edge->lane_used), "%s",
+                 transfer->lane_used != NULL ? transfer->lane_used : "");
+        snprintf(edge->codec, sizeof(edge->codec), "%s", transfer->codec != NULL ? transfer->codec : "");
+        first = false;
+    }
+}
+
+void record_sent(struct record *record, const struct weft_request *request, uint32_t input, const char *node,
+                 uint64_t raw_bytes, const struct weft_send_outcome *outcome)
+{
+    record_placed(record, request);
+    struct weft_report_transfer transfer = {
+        .raw_bytes = raw_bytes,
+        .wire_bytes = outcome->wire_bytes,
+        .copied_bytes = outcome->copied_bytes,
+        .lane_used = (char *)outcome->lane,
+        .codec = (char *)outcome->codec,
+    };
+    record->gateway_out_bytes += raw_bytes;
+    note_crossing(record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
+}
+
+void record_report(struct record *record, const struct weft_request *request, const struct weft_report *report)
+{
+    record_placed(record, request);
+    if (report->step >= record->steps_count) {
+        return;
+    }
+    struct record_step *step = &record->steps[report->step];
+    step->attempt = report->attempt;
+    if (report->kind == WEFT_REPORT_STARTED) {
+        step->state = RECORD_STARTED;
+        return;
+    }
+    step->state = report->kind == WEFT_REPORT_FINISHED ? RECORD_FINISHED : RECORD_FAILED;
+    step->start_ns = report->start_ns;
+    step->end_ns = report->end_ns;
+    step->pid = report->pid;
+    step->bytes_in = report->bytes_in;
+    step->bytes_out = report->bytes_out;
+    step->model_generation = report->model_generation;
+    step->cache_hit = report->cache_hit;
+    for (size_t i = 0; i < report->transfers_count; i++) {
+        const struct weft_report_transfer *transfer = &report->transfers[i];
+        const char *node = transfer->to_node < request->nodes_count ? request->nodes[transfer->to_node].name : "";
+        note_crossing(record, report->step, transfer->output, node, request->nodes[request->gateway_node].name,
+                      transfer);
+    }
+}
+
+void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes)
+{
+    record->ended = true;
+    record->end_ns = wall_ns();
+    record->gateway_in_bytes = outputs_bytes;
+    record->error = weft_error_ref(error);
+}
+
+/* --- as JSON --- */
+
+static void member(struct weft_text *text, const char *name, const char *value)
+{
+    weft_text_append_json(text, name, strlen(name));
+    weft_text_append_string(text, ":");
+    weft_text_append_json(text, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
+    weft_text_append_string(text, ",");
+}
+
+static void write_step(struct weft_text *text, const struct record_step *step)
+{
+    static const char *const states[] = {"waiting", "started", "finished", "failed"};
+    weft_text_append_string(text, "{");
+    member(text, "step", step->name);
+    member(text, "model", step->model);
+    member(text, "node", step->node);
+    member(text, "state", states[step->state]);
+    weft_text_printf(text,
+                     "\"attempt\":%u,\"pid\":%u,\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
+                     ",\"model_generation\":%" PRIu64 ",\"cache\":\"%s\",\"bytes_in\":%" PRIu64
+                     ",\"bytes_out\":%" PRIu64 "}",
+                     step->attempt, step->pid, step->start_ns, step->end_ns, step->model_generation,
+                     step->cache_hit ? "hit" : "miss", step->bytes_in, step->bytes_out);
+}
+
+static const char *step_name(const struct record *record, uint32_t step)
+{
+    return step == WEFT_STEP_GATEWAY ? "" : record->steps[step].name;
+}
+
+static void write_edge(struct weft_text *text, const struct record *record, const struct record_edge *edge)
+{
+    weft_text_append_string(text, "{");
+    member(text, "producer", step_name(record, edge->from_step));
+    member(text, "consumer", step_name(record, edge->to_step));
+    if (edge->from_step == WEFT_STEP_GATEWAY) {
+        member(text, "input", record->inputs[edge->from_output]);
+    }
+    if (edge->to_step == WEFT_STEP_GATEWAY) {
+        member(text, "output", record->outputs[edge->to_input]);
+    }
+    member(text, "lane_asked", edge->lane_asked);
+    member(text, "lane_used", edge->lane_used);
+    member(text, "codec", edge->codec);
+    weft_text_printf(text,
+                     "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64 ",\"copied_bytes\":%" PRIu64
+                     "}",
+                     edge->shared ? "true" : "false", edge->raw_bytes, edge->wire_bytes, edge->copied_bytes);
+}
+
+static void write_error(struct weft_text *text, const struct weft_error *error)
+{
+    char sentence[1024];
+    weft_error_format(error, sentence, sizeof(sentence));
+    struct weft_error_place place = weft_error_place(error);
+    weft_text_append_string(text, ",\"error\":{");
+    member(text, "status", weft_status_name(weft_error_status(error)));
+    member(text, "step", place.step);
+    member(text, "node", place.node);
+    weft_text_append_string(text, "\"message\":");
+    weft_text_append_json(text, sentence, strlen(sentence));
+    weft_text_append_string(text, "}");
+}
+
+static void write_record(struct weft_text *text, const struct record *record)
+{
+    weft_text_append_string(text, "{");
+    member(text, "id", record->id);
+    member(text, "pipeline", record->pipeline);
+    member(text, "version", record->version);
+    if (weft_trace_is_set(&record->trace)) {
+        char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
+        weft_trace_format(&record->trace, traceparent);
+        member(text, "traceparent", traceparent);
+    }
+    member(text, "state", !record->ended ? "running" : record->error != NULL ? "failed" : "finished");
+    weft_text_printf(text,
+                     "\"settled\":%s,\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
+                     ",\"gateway\":{\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 "},\"steps\":[",
+                     record->settled ? "true" : "false", record->start_ns, record->end_ns, record->gateway_in_bytes,
+                     record->gateway_out_bytes);
+    for (size_t i = 0; i < record->steps_count; i++) {
+        weft_text_append_string(text, i > 0 ? "," : "");
+        write_step(text, &record->steps[i]);
+    }
+    weft_text_append_string(text, "],\"edges\":[");
+    for (size_t i = 0; i < record->edges_count; i++) {
+        weft_text_append_string(text, i > 0 ? "," : "");
+        write_edge(text, record, &record->edges[i]);
+    }
+    weft_text_append_string(text, "]");
+    if (record->error != NULL) {
+        write_error(text, record->error);
+    }
+    weft_text_append_string(text, "}");
+}
+
+bool weft_run_record_write(const struct weft_run *run, const char *id, struct weft_text *text)
+{
+    for (const struct weft_list *link = run->records.previous; link != &run->records; link = link->previous) {
+        const struct record *record = weft_list_entry(link, struct record, link);
+        if (strcmp(record->id, id) == 0) {
+            write_record(text, record);
+            return true;
+        }
+    }
+    return false;
+}
