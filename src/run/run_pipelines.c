@@ -144,7 +144,7 @@ static bool tensors_equal(const struct weft_model_tensor *a, size_t a_count, con
 
 static bool infos_equal(const struct weft_model_info *a, const struct weft_model_info *b)
 {
-    return tensors_equal(a->inputs, a->inputs_count, b->inputs, b->inputs_count) &&
+    return strcmp(a->version, b->version) == 0 && tensors_equal(a->inputs, a->inputs_count, b->inputs, b->inputs_count) &&
            tensors_equal(a->outputs, a->outputs_count, b->outputs, b->outputs_count);
 }
 

@@ -89,6 +89,8 @@ double weft_metric_sum(const struct weft_metric *metric);
 enum weft_status weft_metrics_add_collector(struct weft_metrics *metrics,
                                             void (*collect)(void *context), void *context,
                                             struct weft_error **error) WEFT_MUST_CHECK;
+/* Gives the registry memory that is freed with it; once. */
+void weft_metrics_own(struct weft_metrics *metrics, void *take_memory);
 /* Adds process_cpu_seconds_total, process_resident_memory_bytes, process_virtual_memory_bytes,
  * process_open_fds, process_max_fds, process_start_time_seconds, process_threads (from /proc, read
  * at each render) and weft_copied_bytes_total. */
