@@ -257,7 +257,8 @@ struct weft_envelope {
                              one is stale */
     uint64_t peer_incarnation; /* of the receiver's end, as far as the sender knows; 0 = not yet */
     uint64_t sequence;         /* from 1 within the incarnation */
-    uint64_t acknowledged;     /* every message of peer_incarnation up to this has arrived */
+    uint64_t acknowledged;     /* every message of peer_incarnation up to this has arrived; without a
+                                  peer_incarnation: ends of the receiver up to this one are given up */
     struct weft_message *message;
 };
 

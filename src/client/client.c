@@ -60,14 +60,16 @@ void weft_client_free(struct weft_client *client)
     free(client);
 }
 
-enum weft_status weft_client_new(const char *address, struct weft_client **ret_client, struct weft_error **error)
+enum weft_status weft_client_new(const char *address, struct weft_client **ret_client,
+                                 struct weft_error **error)
 {
     cleanup_client struct weft_client *client = calloc(1, sizeof(*client));
     if (client == NULL) {
         return weft_error_set_out_of_memory(error);
     }
     client->address = strdup(address);
-    enum weft_status status = client->address != NULL ? WEFT_OK : weft_error_set_out_of_memory(error);
+    enum weft_status status =
+        client->address != NULL ? WEFT_OK : weft_error_set_out_of_memory(error);
     if (status == WEFT_OK) {
         status = weft_loop_new(NULL, &client->loop, error);
     }
@@ -120,12 +122,14 @@ static void wait_for(struct weft_client *client, struct pending *pending)
 
 static uint64_t deadline(uint64_t timeout_ms)
 {
-    return weft_loop_now_ns() + (timeout_ms != 0 ? timeout_ms : WEFT_CLIENT_TIMEOUT_MS) * WEFT_NS_PER_MS;
+    return weft_loop_now_ns() +
+           (timeout_ms != 0 ? timeout_ms : WEFT_CLIENT_TIMEOUT_MS) * WEFT_NS_PER_MS;
 }
 
 /* --- gRPC --- */
 
-static void unary_done(void *context, const struct weft_slice *reply, const struct weft_error *error)
+static void unary_done(void *context, const struct weft_slice *reply,
+                       const struct weft_error *error)
 {
     struct pending *pending = context;
     pending->done = true;
@@ -136,8 +140,9 @@ static void unary_done(void *context, const struct weft_slice *reply, const stru
 }
 
 /* Takes the slices. */
-static enum weft_status call(struct weft_client *client, const char *path, struct weft_slices *slices,
-                             uint64_t timeout_ms, const struct weft_trace *trace, struct weft_slice *ret_reply,
+static enum weft_status call(struct weft_client *client, const char *path,
+                             struct weft_slices *slices, uint64_t timeout_ms,
+                             const struct weft_trace *trace, struct weft_slice *ret_reply,
                              struct weft_error **error)
 {
     char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
@@ -152,8 +157,9 @@ static enum weft_status call(struct weft_client *client, const char *path, struc
         .metadata_count = trace != NULL,
     };
     struct pending pending = {0};
-    enum weft_status status = weft_channel_unary(client->channel, &options, weft_slices_items(slices), slices->count,
-                                                 unary_done, &pending, NULL, error);
+    enum weft_status status =
+        weft_channel_unary(client->channel, &options, weft_slices_items(slices), slices->count,
+                           unary_done, &pending, NULL, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -173,34 +179,40 @@ static enum weft_status call(struct weft_client *client, const char *path, struc
     return WEFT_OK;
 }
 
-enum weft_status weft_client_infer(struct weft_client *client, const struct weft_oip_request *request,
-                                   uint64_t timeout_ms, const struct weft_trace *trace,
-                                   struct weft_oip_response *ret_response, struct weft_error **error)
+enum weft_status weft_client_infer(struct weft_client *client,
+                                   const struct weft_oip_request *request, uint64_t timeout_ms,
+                                   const struct weft_trace *trace,
+                                   struct weft_oip_response *ret_response,
+                                   struct weft_error **error)
 {
     cleanup_slices struct weft_slices slices = {0};
     cleanup_slice struct weft_slice reply = {0};
     enum weft_status status = weft_oip_grpc_request_encode(request, &slices, error);
     if (status == WEFT_OK) {
-        status = call(client, "/inference.GRPCInferenceService/ModelInfer", &slices, timeout_ms, trace, &reply, error);
+        status = call(client, "/inference.GRPCInferenceService/ModelInfer", &slices, timeout_ms,
+                      trace, &reply, error);
     }
     return status == WEFT_OK ? weft_oip_grpc_response_decode(&reply, ret_response, error) : status;
 }
 
-enum weft_status weft_client_describe(struct weft_client *client, const char *name, const char *version,
-                                      struct weft_model_info *ret_info, struct weft_error **error)
+enum weft_status weft_client_describe(struct weft_client *client, const char *name,
+                                      const char *version, struct weft_model_info *ret_info,
+                                      struct weft_error **error)
 {
     cleanup_slices struct weft_slices slices = {0};
     cleanup_slice struct weft_slice reply = {0};
     enum weft_status status = weft_oip_grpc_name_encode(name, version, &slices, error);
     if (status == WEFT_OK) {
-        status = call(client, "/inference.GRPCInferenceService/ModelMetadata", &slices, 0, NULL, &reply, error);
+        status = call(client, "/inference.GRPCInferenceService/ModelMetadata", &slices, 0, NULL,
+                      &reply, error);
     }
     return status == WEFT_OK ? weft_oip_grpc_model_decode(&reply, ret_info, error) : status;
 }
 
 /* --- HTTP --- */
 
-static void http_done(void *context, const struct weft_http_response *response, const struct weft_error *error)
+static void http_done(void *context, const struct weft_http_response *response,
+                      const struct weft_error *error)
 {
     struct pending *pending = context;
     pending->done = true;
@@ -212,19 +224,22 @@ static void http_done(void *context, const struct weft_http_response *response, 
 }
 
 /* The words of a problem document, or the start of whatever it is. */
-static enum weft_status refusal(const struct pending *pending, const char *method, const char *target,
-                                struct weft_error **error)
+static enum weft_status refusal(const struct pending *pending, const char *method,
+                                const char *target, struct weft_error **error)
 {
-    enum weft_status status = pending->http_status == 404   ? WEFT_NOT_FOUND
-                              : pending->http_status == 400 ? WEFT_INVALID_ARGUMENT
-                                                            : weft_status_from_http(pending->http_status);
+    enum weft_status status = pending->http_status == 404 ? WEFT_NOT_FOUND
+                              : pending->http_status == 400
+                                  ? WEFT_INVALID_ARGUMENT
+                                  : weft_status_from_http(pending->http_status);
     int length = pending->reply.size_bytes < 500 ? (int)pending->reply.size_bytes : 500;
-    return weft_error_set(error, status, "%s %s was answered %d: %.*s", method, target, pending->http_status, length,
+    return weft_error_set(error, status, "%s %s was answered %d: %.*s", method, target,
+                          pending->http_status, length,
                           pending->reply.size_bytes > 0 ? (const char *)pending->reply.data : "");
 }
 
-enum weft_status weft_client_http(struct weft_client *client, const char *method, const char *target, const char *body,
-                                  uint64_t timeout_ms, struct weft_text *text, struct weft_error **error)
+enum weft_status weft_client_http(struct weft_client *client, const char *method,
+                                  const char *target, const char *body, uint64_t timeout_ms,
+                                  struct weft_text *text, struct weft_error **error)
 {
     struct pending pending = {0};
     struct weft_http_field field = {0};
@@ -233,8 +248,8 @@ enum weft_status weft_client_http(struct weft_client *client, const char *method
         return weft_error_set_out_of_memory(error);
     }
     enum weft_status status =
-        weft_http_client_request(client->http, method, target, &field, 0, &slice, body != NULL, deadline(timeout_ms),
-                                 http_done, &pending, error);
+        weft_http_client_request(client->http, method, target, &field, 0, &slice, body != NULL,
+                                 deadline(timeout_ms), http_done, &pending, error);
     if (status != WEFT_OK) {
         return status;
     }

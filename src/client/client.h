@@ -3,9 +3,9 @@
 #define WEFT_CLIENT_CLIENT_H
 
 /*
- * A client of one node, for programs that do one thing after another: each call waits until it has its answer or its
- * deadline passed. Inference goes over gRPC, the rest over HTTP/1.1, to the same port. It owns an event loop of its
- * own. One thread at a time.
+ * A client of one node, for programs that do one thing after another: each call waits until it has
+ * its answer or its deadline passed. Inference goes over gRPC, the rest over HTTP/1.1, to the same
+ * port. It owns an event loop of its own. One thread at a time.
  */
 
 #include "base/text.h"
@@ -22,25 +22,28 @@ enum weft_status weft_client_new(const char *address, struct weft_client **ret_c
 /* NULL is fine. */
 void weft_client_free(struct weft_client *client);
 
-/* Called now and then while a call waits, for progress; may itself call weft_client_get. NULL = none. */
-void weft_client_on_wait(struct weft_client *client, void (*waiting)(void *context),
-                         void *context);
+/* Called now and then while a call waits, for progress; may itself call weft_client_get. NULL =
+ * none. */
+void weft_client_on_wait(struct weft_client *client, void (*waiting)(void *context), void *context);
 
-/* ModelInfer. timeout_ms 0 = WEFT_CLIENT_TIMEOUT_MS. The caller calls weft_oip_response_fini. trace may be NULL. */
-enum weft_status weft_client_infer(struct weft_client *client, const struct weft_oip_request *request,
-                                   uint64_t timeout_ms, const struct weft_trace *trace,
+/* ModelInfer. timeout_ms 0 = WEFT_CLIENT_TIMEOUT_MS. The caller calls weft_oip_response_fini. trace
+ * may be NULL. */
+enum weft_status weft_client_infer(struct weft_client *client,
+                                   const struct weft_oip_request *request, uint64_t timeout_ms,
+                                   const struct weft_trace *trace,
                                    struct weft_oip_response *ret_response,
                                    struct weft_error **error) WEFT_MUST_CHECK;
 
-/* One HTTP request; body NULL = none. Appends the answer's body to text. An answer of 400 and above is an error with
- * its fitting status and the words of its problem document. */
-enum weft_status weft_client_http(struct weft_client *client, const char *method, const char *target,
-                                  const char *body, uint64_t timeout_ms, struct weft_text *text,
+/* One HTTP request; body NULL = none. Appends the answer's body to text. An answer of 400 and above
+ * is an error with its fitting status and the words of its problem document. */
+enum weft_status weft_client_http(struct weft_client *client, const char *method,
+                                  const char *target, const char *body, uint64_t timeout_ms,
+                                  struct weft_text *text,
                                   struct weft_error **error) WEFT_MUST_CHECK;
 
 /* ModelMetadata of a pipeline or model. The caller calls weft_model_info_fini. */
-enum weft_status weft_client_describe(struct weft_client *client, const char *name, const char *version,
-                                      struct weft_model_info *ret_info,
+enum weft_status weft_client_describe(struct weft_client *client, const char *name,
+                                      const char *version, struct weft_model_info *ret_info,
                                       struct weft_error **error) WEFT_MUST_CHECK;
 
 WEFT_DEFINE_CLEANUP(struct weft_client, weft_client_free)

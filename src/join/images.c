@@ -4,18 +4,20 @@
 
 #include "join/operators.h"
 
-/* An image is UINT8 [height, width, 3 or 4]; a fourth channel is alpha that the colours have not been multiplied by. */
-static enum weft_status check_image(const char *name, const struct weft_tensor_spec *input, size_t index,
-                                    struct weft_error **error)
+/* An image is UINT8 [height, width, 3 or 4]; a fourth channel is alpha that the colours have not
+ * been multiplied by. */
+static enum weft_status check_image(const char *name, const struct weft_tensor_spec *input,
+                                    size_t index, struct weft_error **error)
 {
     const struct weft_shape *shape = &input->shape;
     if (input->datatype != WEFT_UINT8 || shape->rank != 3 ||
         (shape->dims[2] != 3 && shape->dims[2] != 4 && shape->dims[2] != -1)) {
         char text[256];
         weft_shape_format(shape, text, sizeof(text));
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
-                              "%s joins images, UINT8 [height,width,3 or 4], but input %zu is %s %s", name, index + 1,
-                              weft_datatype_name(input->datatype), text);
+        return weft_error_set(
+            error, WEFT_INVALID_ARGUMENT,
+            "%s joins images, UINT8 [height,width,3 or 4], but input %zu is %s %s", name, index + 1,
+            weft_datatype_name(input->datatype), text);
     }
     return WEFT_OK;
 }
@@ -27,9 +29,9 @@ static uint32_t channels_of(const struct weft_value *value)
 
 /* --- layers: the first input is the ground, each later one is laid over it at (x, y) --- */
 
-static enum weft_status layers_infer(const struct weft_parameters *options, const struct weft_tensor_spec *inputs,
-                                     size_t inputs_count, struct weft_tensor_spec *ret_output,
-                                     struct weft_error **error)
+static enum weft_status layers_infer(const struct weft_parameters *options,
+                                     const struct weft_tensor_spec *inputs, size_t inputs_count,
+                                     struct weft_tensor_spec *ret_output, struct weft_error **error)
 {
     (void)options;
     for (size_t i = 0; i < inputs_count; i++) {
@@ -42,7 +44,8 @@ static enum weft_status layers_infer(const struct weft_parameters *options, cons
     return WEFT_OK;
 }
 
-/* "over" of Porter and Duff ("Compositing digital images", 1984), with colours that are not premultiplied. */
+/* "over" of Porter and Duff ("Compositing digital images", 1984), with colours that are not
+ * premultiplied. */
 static void over(uint8_t *to, uint32_t to_channels, const uint8_t *from, uint32_t from_channels)
 {
     uint32_t from_alpha = from_channels == 4 ? from[3] : 255;
@@ -50,14 +53,16 @@ static void over(uint8_t *to, uint32_t to_channels, const uint8_t *from, uint32_
     uint32_t kept = to_alpha * (255 - from_alpha) / 255;
     uint32_t alpha = from_alpha + kept;
     for (int channel = 0; alpha > 0 && channel < 3; channel++) {
-        to[channel] = (uint8_t)((from[channel] * from_alpha + to[channel] * kept + alpha / 2) / alpha);
+        to[channel] =
+            (uint8_t)((from[channel] * from_alpha + to[channel] * kept + alpha / 2) / alpha);
     }
     if (to_channels == 4) {
         to[3] = (uint8_t)alpha;
     }
 }
 
-static void lay(uint8_t *ground, const struct weft_shape *shape, const struct weft_value *layer, int64_t x, int64_t y)
+static void lay(uint8_t *ground, const struct weft_shape *shape, const struct weft_value *layer,
+                int64_t x, int64_t y)
 {
     const struct weft_shape *size = weft_value_shape(layer);
     uint32_t to_channels = (uint32_t)shape->dims[2];
@@ -77,8 +82,9 @@ static void lay(uint8_t *ground, const struct weft_shape *shape, const struct we
 }
 
 /* The same offset for every layer; layers that are as large as the ground need none. */
-static enum weft_status layers_apply(const struct weft_parameters *options, struct weft_value *const *inputs,
-                                     size_t inputs_count, const struct weft_tensor_spec *output,
+static enum weft_status layers_apply(const struct weft_parameters *options,
+                                     struct weft_value *const *inputs, size_t inputs_count,
+                                     const struct weft_tensor_spec *output,
                                      struct weft_value **ret_output, struct weft_error **error)
 {
     if (inputs_count == 1) {
@@ -91,7 +97,8 @@ static enum weft_status layers_apply(const struct weft_parameters *options, stru
     }
     weft_copy(buffer->data, weft_value_data(inputs[0]), buffer->size_bytes);
     for (size_t i = 1; i < inputs_count; i++) {
-        lay(buffer->data, &output->shape, inputs[i], join_option(options, "x"), join_option(options, "y"));
+        lay(buffer->data, &output->shape, inputs[i], join_option(options, "x"),
+            join_option(options, "y"));
     }
     return join_value_of(output, buffer, ret_output, error);
 }
@@ -102,18 +109,19 @@ static const struct weft_model_option layers_options[] = {
     {0},
 };
 
-const struct weft_join join_layers = {"layers", "lays images over the first one, with alpha", layers_options,
-                                      layers_infer, layers_apply};
+const struct weft_join join_layers = {"layers", "lays images over the first one, with alpha",
+                                      layers_options, layers_infer, layers_apply};
 
 /* --- tiles: images of one size in rows --- */
 
-static enum weft_status tiles_infer(const struct weft_parameters *options, const struct weft_tensor_spec *inputs,
-                                    size_t inputs_count, struct weft_tensor_spec *ret_output,
-                                    struct weft_error **error)
+static enum weft_status tiles_infer(const struct weft_parameters *options,
+                                    const struct weft_tensor_spec *inputs, size_t inputs_count,
+                                    struct weft_tensor_spec *ret_output, struct weft_error **error)
 {
     int64_t columns = join_option(options, "columns");
     if ((int64_t)inputs_count % columns != 0) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "tiles: %zu images do not fill rows of %lld", inputs_count,
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "tiles: %zu images do not fill rows of %lld", inputs_count,
                               (long long)columns);
     }
     struct weft_shape shape = inputs[0].shape;
@@ -127,22 +135,24 @@ static enum weft_status tiles_infer(const struct weft_parameters *options, const
             if (shape.dims[dimension] == -1) {
                 shape.dims[dimension] = size;
             } else if (size != -1 && size != shape.dims[dimension]) {
-                return weft_error_set(error, WEFT_INVALID_ARGUMENT, "tiles: image %zu is not as large as the first",
-                                      i + 1);
+                return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                      "tiles: image %zu is not as large as the first", i + 1);
             }
         }
     }
     int64_t rows = (int64_t)inputs_count / columns;
     if ((shape.dims[0] != -1 && __builtin_mul_overflow(shape.dims[0], rows, &shape.dims[0])) ||
         (shape.dims[1] != -1 && __builtin_mul_overflow(shape.dims[1], columns, &shape.dims[1]))) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "tiles: the result is larger than any memory");
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "tiles: the result is larger than any memory");
     }
     *ret_output = (struct weft_tensor_spec){.datatype = WEFT_UINT8, .shape = shape};
     return WEFT_OK;
 }
 
-static enum weft_status tiles_apply(const struct weft_parameters *options, struct weft_value *const *inputs,
-                                    size_t inputs_count, const struct weft_tensor_spec *output,
+static enum weft_status tiles_apply(const struct weft_parameters *options,
+                                    struct weft_value *const *inputs, size_t inputs_count,
+                                    const struct weft_tensor_spec *output,
                                     struct weft_value **ret_output, struct weft_error **error)
 {
     if (inputs_count == 1) {
@@ -173,9 +183,10 @@ static enum weft_status tiles_apply(const struct weft_parameters *options, struc
 }
 
 static const struct weft_model_option tiles_options[] = {
-    {"columns", WEFT_OPTION_INT64, "1", 1, WEFT_JOIN_INPUTS_MAX, "images beside each other in a row"},
+    {"columns", WEFT_OPTION_INT64, "1", 1, WEFT_JOIN_INPUTS_MAX,
+     "images beside each other in a row"},
     {0},
 };
 
-const struct weft_join join_tiles = {"tiles", "puts images of one size together, row by row", tiles_options,
-                                     tiles_infer, tiles_apply};
+const struct weft_join join_tiles = {"tiles", "puts images of one size together, row by row",
+                                     tiles_options, tiles_infer, tiles_apply};

@@ -29,7 +29,8 @@ const struct weft_join *weft_join_find(const char *name)
     return NULL;
 }
 
-static enum weft_status find(const char *name, const struct weft_join **ret_join, struct weft_error **error)
+static enum weft_status find(const char *name, const struct weft_join **ret_join,
+                             struct weft_error **error)
 {
     *ret_join = weft_join_find(name);
     if (*ret_join != NULL) {
@@ -41,7 +42,8 @@ static enum weft_status find(const char *name, const struct weft_join **ret_join
     }
     const char *bare = strchr(name, '/') != NULL ? strchr(name, '/') + 1 : name;
     const char *near = weft_suggest(bare, names, JOINS_COUNT);
-    enum weft_status status = weft_error_set(error, WEFT_NOT_FOUND, "there is no join \"%s\"", bare);
+    enum weft_status status =
+        weft_error_set(error, WEFT_NOT_FOUND, "there is no join \"%s\"", bare);
     if (near != NULL) {
         weft_error_set_hint(error, "did you mean \"%s\"?", near);
     }
@@ -52,7 +54,8 @@ static enum weft_status find(const char *name, const struct weft_join **ret_join
 
 static const struct weft_model_option *find_option(const struct weft_join *join, const char *name)
 {
-    for (const struct weft_model_option *option = join->options; option != NULL && option->name != NULL; option++) {
+    for (const struct weft_model_option *option = join->options;
+         option != NULL && option->name != NULL; option++) {
         if (strcmp(option->name, name) == 0) {
             return option;
         }
@@ -60,8 +63,8 @@ static const struct weft_model_option *find_option(const struct weft_join *join,
     return NULL;
 }
 
-static enum weft_status check_option(const struct weft_join *join, const struct weft_parameter *given,
-                                     struct weft_error **error)
+static enum weft_status check_option(const struct weft_join *join,
+                                     const struct weft_parameter *given, struct weft_error **error)
 {
     static const char *const kinds[] = {
         [WEFT_OPTION_BOOL] = "true or false",
@@ -71,33 +74,36 @@ static enum weft_status check_option(const struct weft_join *join, const struct 
     };
     const struct weft_model_option *option = find_option(join, given->name);
     if (option == NULL) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "join \"%s\" has no parameter \"%s\"", join->name,
-                              given->name);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "join \"%s\" has no parameter \"%s\"",
+                              join->name, given->name);
     }
     bool right = (option->kind == WEFT_OPTION_BOOL && given->kind == WEFT_PARAMETER_BOOL) ||
                  (option->kind == WEFT_OPTION_INT64 && given->kind == WEFT_PARAMETER_INT64) ||
                  (option->kind == WEFT_OPTION_STRING && given->kind == WEFT_PARAMETER_STRING);
     if (!right) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "parameter \"%s\" of join \"%s\" is %s", option->name,
-                              join->name, kinds[option->kind]);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "parameter \"%s\" of join \"%s\" is %s",
+                              option->name, join->name, kinds[option->kind]);
     }
     bool bounded = option->minimum != 0 || option->maximum != 0;
     if (bounded && option->kind == WEFT_OPTION_INT64 &&
         ((double)given->int64 < option->minimum || (double)given->int64 > option->maximum)) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "parameter \"%s\" of join \"%s\" is between %g and %g",
-                              option->name, join->name, option->minimum, option->maximum);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "parameter \"%s\" of join \"%s\" is between %g and %g", option->name,
+                              join->name, option->minimum, option->maximum);
     }
     return WEFT_OK;
 }
 
-static enum weft_status add_default(const struct weft_model_option *option, struct weft_parameters *options,
-                                    struct weft_error **error)
+static enum weft_status add_default(const struct weft_model_option *option,
+                                    struct weft_parameters *options, struct weft_error **error)
 {
     switch (option->kind) {
     case WEFT_OPTION_BOOL:
-        return weft_parameters_set_bool(options, option->name, strcmp(option->default_value, "true") == 0, error);
+        return weft_parameters_set_bool(options, option->name,
+                                        strcmp(option->default_value, "true") == 0, error);
     case WEFT_OPTION_INT64:
-        return weft_parameters_set_int64(options, option->name, strtoll(option->default_value, NULL, 10), error);
+        return weft_parameters_set_int64(options, option->name,
+                                         strtoll(option->default_value, NULL, 10), error);
     default:
         return weft_parameters_set_string(options, option->name, option->default_value, error);
     }
@@ -116,7 +122,8 @@ static enum weft_status complete(const struct weft_join *join, const struct weft
             return status;
         }
     }
-    for (const struct weft_model_option *option = join->options; option != NULL && option->name != NULL; option++) {
+    for (const struct weft_model_option *option = join->options;
+         option != NULL && option->name != NULL; option++) {
         if (weft_parameters_find(ret_options, option->name) == NULL) {
             enum weft_status status = add_default(option, ret_options, error);
             if (status != WEFT_OK) {
@@ -132,7 +139,8 @@ static enum weft_status infer(const struct weft_join *join, const struct weft_pa
                               struct weft_tensor_spec *ret_output, struct weft_error **error)
 {
     if (inputs_count == 0 || inputs_count > WEFT_JOIN_INPUTS_MAX) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "join \"%s\" takes 1 to %d inputs, not %zu", join->name,
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "join \"%s\" takes 1 to %d inputs, not %zu", join->name,
                               WEFT_JOIN_INPUTS_MAX, inputs_count);
     }
     return join->infer(options, inputs, inputs_count, ret_output, error);
@@ -148,24 +156,28 @@ enum weft_status weft_join_infer(const char *name, const struct weft_parameters 
     if (status == WEFT_OK) {
         status = complete(join, options, &complete_options, error);
     }
-    return status == WEFT_OK ? infer(join, &complete_options, inputs, inputs_count, ret_output, error) : status;
+    return status == WEFT_OK
+               ? infer(join, &complete_options, inputs, inputs_count, ret_output, error)
+               : status;
 }
 
-static enum weft_status check_size(const struct weft_join *join, const struct weft_tensor_spec *output,
-                                   struct weft_error **error)
+static enum weft_status check_size(const struct weft_join *join,
+                                   const struct weft_tensor_spec *output, struct weft_error **error)
 {
     uint64_t size_bytes = 0;
-    if (output->datatype != WEFT_BYTES && (!weft_shape_size_bytes(&output->shape, output->datatype, &size_bytes) ||
-                                           size_bytes > WEFT_JOIN_OUTPUT_MAX_BYTES)) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "join \"%s\" would put out more than %llu bytes",
-                              join->name, (unsigned long long)WEFT_JOIN_OUTPUT_MAX_BYTES);
+    if (output->datatype != WEFT_BYTES &&
+        (!weft_shape_size_bytes(&output->shape, output->datatype, &size_bytes) ||
+         size_bytes > WEFT_JOIN_OUTPUT_MAX_BYTES)) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "join \"%s\" would put out more than %llu bytes", join->name,
+                              (unsigned long long)WEFT_JOIN_OUTPUT_MAX_BYTES);
     }
     return WEFT_OK;
 }
 
 enum weft_status weft_join_apply(const char *name, const struct weft_parameters *options,
-                                 struct weft_value *const *inputs, size_t inputs_count, struct weft_value **ret_output,
-                                 struct weft_error **error)
+                                 struct weft_value *const *inputs, size_t inputs_count,
+                                 struct weft_value **ret_output, struct weft_error **error)
 {
     const struct weft_join *join = NULL;
     WEFT_CLEANUP(weft_parameters_fini) struct weft_parameters complete_options = {0};
@@ -189,6 +201,7 @@ enum weft_status weft_join_apply(const char *name, const struct weft_parameters 
     if (status == WEFT_OK) {
         status = check_size(join, &output, error);
     }
-    return status == WEFT_OK ? join->apply(&complete_options, inputs, inputs_count, &output, ret_output, error)
-                             : status;
+    return status == WEFT_OK
+               ? join->apply(&complete_options, inputs, inputs_count, &output, ret_output, error)
+               : status;
 }

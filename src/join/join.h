@@ -3,9 +3,10 @@
 #define WEFT_JOIN_JOIN_H
 
 /*
- * Operators that integrate results: several values become one, in the order in which the step lists them. They know
- * values and options and nothing else, so a node runs one as it runs a model. Constant data and pure functions: any
- * thread may call; apply reads all of its inputs and may take milliseconds for large ones.
+ * Operators that integrate results: several values become one, in the order in which the step lists
+ * them. They know values and options and nothing else, so a node runs one as it runs a model.
+ * Constant data and pure functions: any thread may call; apply reads all of its inputs and may take
+ * milliseconds for large ones.
  */
 
 #include <weft/model.h>
@@ -19,18 +20,21 @@ enum { WEFT_JOIN_INPUTS_MAX = WEFT_VALUES_MAX };
 #define WEFT_JOIN_OUTPUT_MAX_BYTES (UINT64_C(4) << 30)
 
 struct weft_join {
-    const char *name; /* "concat" */
-    const char *help; /* one sentence */
+    const char *name;                        /* "concat" */
+    const char *help;                        /* one sentence */
     const struct weft_model_option *options; /* ended by a NULL name; NULL = none */
-    /* What comes out, as far as the specifications (-1 = any) tell; INVALID_ARGUMENT where the inputs do not fit each
-     * other or the operator. options are checked and complete. ret_output's name is not set. */
-    enum weft_status (*infer)(const struct weft_parameters *options, const struct weft_tensor_spec *inputs,
-                              size_t inputs_count, struct weft_tensor_spec *ret_output,
+    /* What comes out, as far as the specifications (-1 = any) tell; INVALID_ARGUMENT where the
+     * inputs do not fit each other or the operator. options are checked and complete. ret_output's
+     * name is not set. */
+    enum weft_status (*infer)(const struct weft_parameters *options,
+                              const struct weft_tensor_spec *inputs, size_t inputs_count,
+                              struct weft_tensor_spec *ret_output, struct weft_error **error);
+    /* inputs have passed infer with their own shapes, and output is what it said, where no
+     * dimension is -1. */
+    enum weft_status (*apply)(const struct weft_parameters *options,
+                              struct weft_value *const *inputs, size_t inputs_count,
+                              const struct weft_tensor_spec *output, struct weft_value **ret_output,
                               struct weft_error **error);
-    /* inputs have passed infer with their own shapes, and output is what it said, where no dimension is -1. */
-    enum weft_status (*apply)(const struct weft_parameters *options, struct weft_value *const *inputs,
-                              size_t inputs_count, const struct weft_tensor_spec *output,
-                              struct weft_value **ret_output, struct weft_error **error);
 };
 
 /* name with or without "join/". NULL if there is none. */
@@ -38,8 +42,8 @@ const struct weft_join *weft_join_find(const char *name);
 /* All of them, ended by NULL. */
 const struct weft_join *const *weft_join_all(void);
 
-/* Checks options (unknown ones are refused with a suggestion, kinds and ranges held), then asks the operator. NOT_FOUND
- * for an unknown operator. */
+/* Checks options (unknown ones are refused with a suggestion, kinds and ranges held), then asks the
+ * operator. NOT_FOUND for an unknown operator. */
 enum weft_status weft_join_infer(const char *name, const struct weft_parameters *options,
                                  const struct weft_tensor_spec *inputs, size_t inputs_count,
                                  struct weft_tensor_spec *ret_output,

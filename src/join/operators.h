@@ -14,8 +14,9 @@ extern const struct weft_join join_layers;
 extern const struct weft_join join_tiles;
 
 /* A buffer of the output's size becomes its value; takes the buffer whatever happens. */
-enum weft_status join_value_of(const struct weft_tensor_spec *output, struct weft_buffer *take_buffer,
-                               struct weft_value **ret_value, struct weft_error **error) WEFT_MUST_CHECK;
+enum weft_status join_value_of(const struct weft_tensor_spec *output,
+                               struct weft_buffer *take_buffer, struct weft_value **ret_value,
+                               struct weft_error **error) WEFT_MUST_CHECK;
 int64_t join_option(const struct weft_parameters *options, const char *name);
 
 #endif

@@ -4,23 +4,27 @@
 #include "base/text.h"
 #include "join/operators.h"
 
-static enum weft_status text_infer(const struct weft_parameters *options, const struct weft_tensor_spec *inputs,
-                                   size_t inputs_count, struct weft_tensor_spec *ret_output, struct weft_error **error)
+static enum weft_status text_infer(const struct weft_parameters *options,
+                                   const struct weft_tensor_spec *inputs, size_t inputs_count,
+                                   struct weft_tensor_spec *ret_output, struct weft_error **error)
 {
     (void)options;
     for (size_t i = 0; i < inputs_count; i++) {
         if (inputs[i].datatype != WEFT_BYTES) {
-            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "text joins BYTES, but input %zu is %s", i + 1,
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                  "text joins BYTES, but input %zu is %s", i + 1,
                                   weft_datatype_name(inputs[i].datatype));
         }
     }
-    *ret_output = (struct weft_tensor_spec){.datatype = WEFT_BYTES, .shape = {.rank = 1, .dims = {1}}};
+    *ret_output =
+        (struct weft_tensor_spec){.datatype = WEFT_BYTES, .shape = {.rank = 1, .dims = {1}}};
     return WEFT_OK;
 }
 
 /* All elements of all inputs in the order of the step, with the separator between. */
-static enum weft_status text_apply(const struct weft_parameters *options, struct weft_value *const *inputs,
-                                   size_t inputs_count, const struct weft_tensor_spec *output,
+static enum weft_status text_apply(const struct weft_parameters *options,
+                                   struct weft_value *const *inputs, size_t inputs_count,
+                                   const struct weft_tensor_spec *output,
                                    struct weft_value **ret_output, struct weft_error **error)
 {
     (void)output;
@@ -30,9 +34,11 @@ static enum weft_status text_apply(const struct weft_parameters *options, struct
     for (size_t i = 0; i < inputs_count; i++) {
         const void *bytes = NULL;
         size_t size_bytes = 0;
-        for (uint64_t element = 0; weft_value_bytes_at(inputs[i], element, &bytes, &size_bytes); element++) {
+        for (uint64_t element = 0; weft_value_bytes_at(inputs[i], element, &bytes, &size_bytes);
+             element++) {
             if (!weft_utf8_valid(bytes, size_bytes)) {
-                return weft_error_set(error, WEFT_INVALID_ARGUMENT, "text: input %zu is not UTF-8", i + 1);
+                return weft_error_set(error, WEFT_INVALID_ARGUMENT, "text: input %zu is not UTF-8",
+                                      i + 1);
             }
             weft_text_append_string(&text, first ? "" : separator);
             weft_text_append(&text, bytes, size_bytes);
@@ -42,7 +48,8 @@ static enum weft_status text_apply(const struct weft_parameters *options, struct
     if (text.failed) {
         return weft_error_set_out_of_memory(error);
     }
-    return weft_value_new_bytes(weft_text_string(&text), text.length, "text/plain; charset=utf-8", ret_output, error);
+    return weft_value_new_bytes(weft_text_string(&text), text.length, "text/plain; charset=utf-8",
+                                ret_output, error);
 }
 
 static const struct weft_model_option text_options[] = {
@@ -50,5 +57,6 @@ static const struct weft_model_option text_options[] = {
     {0},
 };
 
-const struct weft_join join_text = {"text", "puts texts behind each other in the order of the step's inputs",
-                                    text_options, text_infer, text_apply};
+const struct weft_join join_text = {
+    "text", "puts texts behind each other in the order of the step's inputs", text_options,
+    text_infer, text_apply};

@@ -29,8 +29,8 @@ static bool copy(const char *from, char **ret_to)
 }
 
 /* A destination is added once; the first pinned lane of its consumers counts. */
-static bool add_destination(struct weft_plan_destination **destinations, size_t *count, uint32_t node,
-                            const char *lane)
+static bool add_destination(struct weft_plan_destination **destinations, size_t *count,
+                            uint32_t node, const char *lane)
 {
     for (size_t i = 0; i < *count; i++) {
         if ((*destinations)[i].node == node) {
@@ -52,7 +52,8 @@ struct compiling {
     struct weft_plan_task **tasks; /* by step */
 };
 
-static bool is_absent(const struct compiling *compiling, const struct weft_pipeline_binding *binding)
+static bool is_absent(const struct compiling *compiling,
+                      const struct weft_pipeline_binding *binding)
 {
     return binding->kind == WEFT_SOURCE_INPUT && compiling->request->absent != NULL &&
            compiling->request->absent[binding->from_output];
@@ -162,23 +163,28 @@ static bool fill_task(struct compiling *compiling, uint32_t index)
     compiling->tasks[index] = task;
     task->step = index;
     bool filled = copy(step->name, &task->step_name) && copy(step->model, &task->model) &&
-                  copy(step->model_version, &task->model_version) && weft_needs_copy(&step->needs, &task->needs) &&
+                  copy(step->model_version, &task->model_version) &&
+                  weft_needs_copy(&step->needs, &task->needs) &&
                   weft_parameters_merge(&task->parameters, &step->parameters, NULL) == WEFT_OK &&
-                  fill_inputs(compiling, step, task) && fill_after(step, task) && fill_outputs(step, task);
+                  fill_inputs(compiling, step, task) && fill_after(step, task) &&
+                  fill_outputs(step, task);
     task->needs.slots = task->needs.slots > 0 ? task->needs.slots : 1;
     return filled;
 }
 
-static bool connect_binding(struct compiling *compiling, const struct weft_pipeline_binding *binding, uint32_t node)
+static bool connect_binding(struct compiling *compiling,
+                            const struct weft_pipeline_binding *binding, uint32_t node)
 {
     if (binding->kind == WEFT_SOURCE_CONSTANT || is_absent(compiling, binding)) {
         return true;
     }
     if (binding->kind == WEFT_SOURCE_INPUT) {
         struct weft_compiled_input *input = &compiling->compiled->inputs[binding->from_output];
-        return add_destination(&input->destinations, &input->destinations_count, node, binding->lane);
+        return add_destination(&input->destinations, &input->destinations_count, node,
+                               binding->lane);
     }
-    struct weft_plan_output *output = &compiling->tasks[binding->from_step]->outputs[binding->from_output];
+    struct weft_plan_output *output =
+        &compiling->tasks[binding->from_step]->outputs[binding->from_output];
     return add_destination(&output->destinations, &output->destinations_count, node, binding->lane);
 }
 
@@ -221,7 +227,8 @@ static bool fill_start(struct compiling *compiling)
         const struct weft_node_plan *plan = &compiled->plans[node];
         bool told = false;
         for (size_t i = 0; i < plan->tasks_count; i++) {
-            told = told || (plan->tasks[i].after_count == 1 && plan->tasks[i].after[0] == WEFT_STEP_GATEWAY);
+            told = told || (plan->tasks[i].after_count == 1 &&
+                            plan->tasks[i].after[0] == WEFT_STEP_GATEWAY);
         }
         if (told) {
             compiled->start[compiled->start_count++] = node;
@@ -254,17 +261,21 @@ static bool compile(struct compiling *compiling)
 }
 
 enum weft_status weft_plan_compile(const struct weft_compile_request *request,
-                                   struct weft_compiled_plan *ret_compiled, struct weft_error **error)
+                                   struct weft_compiled_plan *ret_compiled,
+                                   struct weft_error **error)
 {
     for (size_t i = 0; i < request->pipeline->steps_count; i++) {
         if (request->placement[i] >= request->nodes_count) {
-            return weft_error_set(error, WEFT_FAILED_PRECONDITION, "step \"%s\" is placed on no node",
+            return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                                  "step \"%s\" is placed on no node",
                                   request->pipeline->steps[i].name);
         }
     }
-    if (request->pipeline->steps_count > WEFT_PLAN_STEPS_MAX || request->nodes_count > WEFT_PLAN_NODES_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "a plan has at most %d steps on %d nodes",
-                              WEFT_PLAN_STEPS_MAX, WEFT_PLAN_NODES_MAX);
+    if (request->pipeline->steps_count > WEFT_PLAN_STEPS_MAX ||
+        request->nodes_count > WEFT_PLAN_NODES_MAX) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "a plan has at most %d steps on %d nodes", WEFT_PLAN_STEPS_MAX,
+                              WEFT_PLAN_NODES_MAX);
     }
     cleanup_free struct weft_plan_task **tasks =
         calloc(request->pipeline->steps_count + 1, sizeof(struct weft_plan_task *));

@@ -23,14 +23,15 @@ void weft_diagnostics_fini(struct weft_diagnostics *diagnostics)
     *diagnostics = (struct weft_diagnostics){0};
 }
 
-void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severity severity, struct weft_location at,
-                          const char *suggestion, const char *format, ...)
+void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severity severity,
+                          struct weft_location at, const char *suggestion, const char *format, ...)
 {
     *(severity == WEFT_SEVERITY_ERROR ? &diagnostics->errors : &diagnostics->warnings) += 1;
     if (diagnostics->count >= WEFT_DIAGNOSTICS_MAX) {
         return;
     }
-    struct weft_diagnostic *items = realloc(diagnostics->items, (diagnostics->count + 1) * sizeof(*items));
+    struct weft_diagnostic *items =
+        realloc(diagnostics->items, (diagnostics->count + 1) * sizeof(*items));
     if (items == NULL) {
         diagnostics->failed = true;
         return;
@@ -42,7 +43,8 @@ void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severi
     char message[1024];
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    struct weft_diagnostic item = {severity, at, strdup(message), suggestion != NULL ? strdup(suggestion) : NULL};
+    struct weft_diagnostic item = {severity, at, strdup(message),
+                                   suggestion != NULL ? strdup(suggestion) : NULL};
     if (item.message == NULL || (suggestion != NULL && item.suggestion == NULL)) {
         free(item.message);
         free(item.suggestion);
@@ -74,7 +76,8 @@ static const char *file_name(const struct weft_diagnostics *diagnostics)
     return diagnostics->file != NULL ? diagnostics->file : "pipeline";
 }
 
-enum weft_status weft_diagnostics_status(const struct weft_diagnostics *diagnostics, struct weft_error **error)
+enum weft_status weft_diagnostics_status(const struct weft_diagnostics *diagnostics,
+                                         struct weft_error **error)
 {
     if (diagnostics->failed) {
         return weft_error_set_out_of_memory(error);
@@ -84,22 +87,24 @@ enum weft_status weft_diagnostics_status(const struct weft_diagnostics *diagnost
             cleanup_text struct weft_text text = {0};
             weft_diagnostic_format(diagnostics, &diagnostics->items[i], &text);
             return diagnostics->errors > 1
-                       ? weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s (and %zu more)", weft_text_string(&text),
-                                        diagnostics->errors - 1)
-                       : weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s", weft_text_string(&text));
+                       ? weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s (and %zu more)",
+                                        weft_text_string(&text), diagnostics->errors - 1)
+                       : weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s",
+                                        weft_text_string(&text));
         }
     }
     return WEFT_OK;
 }
 
-void weft_diagnostic_format(const struct weft_diagnostics *diagnostics, const struct weft_diagnostic *diagnostic,
-                            struct weft_text *text)
+void weft_diagnostic_format(const struct weft_diagnostics *diagnostics,
+                            const struct weft_diagnostic *diagnostic, struct weft_text *text)
 {
     weft_text_append_string(text, file_name(diagnostics));
     if (diagnostic->at.line > 0) {
         weft_text_printf(text, ":%u:%u", diagnostic->at.line, diagnostic->at.column);
     }
-    weft_text_printf(text, ": %s: %s", diagnostic->severity == WEFT_SEVERITY_ERROR ? "error" : "warning",
+    weft_text_printf(text, ": %s: %s",
+                     diagnostic->severity == WEFT_SEVERITY_ERROR ? "error" : "warning",
                      diagnostic->message);
     if (diagnostic->suggestion != NULL) {
         weft_text_printf(text, "; did you mean \"%s\"?", diagnostic->suggestion);

@@ -3,9 +3,10 @@
 #define WEFT_PLAN_DIAGNOSTICS_H
 
 /*
- * What is wrong with a file that a person wrote: each finding with its line, its column, a sentence and, where there
- * is one, what was probably meant. Findings are collected, so that one run shows all of them. Running out of memory is
- * remembered, so a checker asks once at its end. One thread at a time.
+ * What is wrong with a file that a person wrote: each finding with its line, its column, a sentence
+ * and, where there is one, what was probably meant. Findings are collected, so that one run shows
+ * all of them. Running out of memory is remembered, so a checker asks once at its end. One thread
+ * at a time.
  */
 
 #include <stdbool.h>
@@ -23,7 +24,8 @@ enum weft_severity {
     WEFT_SEVERITY_WARNING,
 };
 
-/* A place in the file, both counted from 1; line 0 = the file as a whole. Columns count characters, not bytes. */
+/* A place in the file, both counted from 1; line 0 = the file as a whole. Columns count characters,
+ * not bytes. */
 struct weft_location {
     uint32_t line;
     uint32_t column;
@@ -56,8 +58,8 @@ void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severi
 /* Orders the findings by place. */
 void weft_diagnostics_sort(struct weft_diagnostics *diagnostics);
 
-/* WEFT_OK where there is no error, INVALID_ARGUMENT with the first error's line (and how many more there are), or
- * OUT_OF_MEMORY. */
+/* WEFT_OK where there is no error, INVALID_ARGUMENT with the first error's line (and how many more
+ * there are), or OUT_OF_MEMORY. */
 enum weft_status weft_diagnostics_status(const struct weft_diagnostics *diagnostics,
                                          struct weft_error **error) WEFT_MUST_CHECK;
 /* "portrait.yaml:7:13: error: unknown key "modle"; did you mean "model"?", without line end. */

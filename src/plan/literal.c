@@ -5,10 +5,11 @@
 
 #include "base/suggest.h"
 
-#define COMPLAIN(diagnostics, at, ...)                                                                                 \
+#define COMPLAIN(diagnostics, at, ...)                                                             \
     weft_diagnostics_add((diagnostics), WEFT_SEVERITY_ERROR, (at), NULL, __VA_ARGS__)
 
-enum weft_datatype weft_literal_datatype(const struct weft_yaml_node *node, struct weft_diagnostics *diagnostics)
+enum weft_datatype weft_literal_datatype(const struct weft_yaml_node *node,
+                                         struct weft_diagnostics *diagnostics)
 {
     static const char *const names[] = {
 #define DATATYPE_NAME(name, number, size_bytes) #name,
@@ -32,7 +33,8 @@ bool weft_literal_shape(const struct weft_yaml_node *node, struct weft_shape *re
                         struct weft_diagnostics *diagnostics)
 {
     if (node->kind != WEFT_YAML_SEQUENCE || node->count > WEFT_RANK_MAX) {
-        COMPLAIN(diagnostics, node->at, "shape must be a list of at most %d whole numbers, -1 for any", WEFT_RANK_MAX);
+        COMPLAIN(diagnostics, node->at,
+                 "shape must be a list of at most %d whole numbers, -1 for any", WEFT_RANK_MAX);
         return false;
     }
     struct weft_shape shape = {.rank = (uint32_t)node->count};
@@ -72,7 +74,8 @@ static bool put_integer(struct building *building, const struct weft_yaml_node *
         read = natural < UINT64_C(1) << (8 * size);
     }
     if (read) {
-        put(building, is_signed ? (const void *)&number : (const void *)&natural, size); /* little-endian */
+        put(building, is_signed ? (const void *)&number : (const void *)&natural,
+            size); /* little-endian */
     }
     return read;
 }
@@ -125,22 +128,25 @@ static bool put_scalar(struct building *building, const struct weft_yaml_node *n
 }
 
 /* Walks the lists; every list of one level must be as long as the first of that level. */
-static bool walk(struct building *building, const struct weft_yaml_node *node, struct weft_shape *shape, uint32_t depth)
+static bool walk(struct building *building, const struct weft_yaml_node *node,
+                 struct weft_shape *shape, uint32_t depth)
 {
-    if (node->kind == WEFT_YAML_MAPPING || (node->kind == WEFT_YAML_SEQUENCE && depth >= WEFT_RANK_MAX)) {
-        COMPLAIN(building->diagnostics, node->at, "a tensor is a text, a number, or lists of them, at most %d deep",
-                 WEFT_RANK_MAX);
+    if (node->kind == WEFT_YAML_MAPPING ||
+        (node->kind == WEFT_YAML_SEQUENCE && depth >= WEFT_RANK_MAX)) {
+        COMPLAIN(building->diagnostics, node->at,
+                 "a tensor is a text, a number, or lists of them, at most %d deep", WEFT_RANK_MAX);
         return false;
     }
     if (node->kind == WEFT_YAML_SCALAR) {
         if (depth < shape->rank || !put_scalar(building, node)) {
-            COMPLAIN(building->diagnostics, node->at, depth < shape->rank ? "a list is missing here"
-                                                                          : "\"%s\" is no %s", node->text,
+            COMPLAIN(building->diagnostics, node->at,
+                     depth < shape->rank ? "a list is missing here" : "\"%s\" is no %s", node->text,
                      weft_datatype_name(building->datatype));
             return false;
         }
         if (++building->elements > WEFT_LITERAL_ELEMENTS_MAX) {
-            COMPLAIN(building->diagnostics, node->at, "a literal has at most %d elements; send more as an input",
+            COMPLAIN(building->diagnostics, node->at,
+                     "a literal has at most %d elements; send more as an input",
                      WEFT_LITERAL_ELEMENTS_MAX);
             return false;
         }
@@ -161,8 +167,9 @@ static bool walk(struct building *building, const struct weft_yaml_node *node, s
     return true;
 }
 
-struct weft_value *weft_literal_value(const struct weft_yaml_node *node, enum weft_datatype datatype,
-                                      const struct weft_shape *shape, struct weft_diagnostics *diagnostics)
+struct weft_value *weft_literal_value(const struct weft_yaml_node *node,
+                                      enum weft_datatype datatype, const struct weft_shape *shape,
+                                      struct weft_diagnostics *diagnostics)
 {
     struct building building = {.datatype = datatype, .diagnostics = diagnostics};
     struct weft_shape found = {0};
@@ -176,8 +183,8 @@ struct weft_value *weft_literal_value(const struct weft_yaml_node *node, enum we
         weft_shape_format(&found, is, sizeof(is));
         weft_shape_format(shape, wanted, sizeof(wanted));
         COMPLAIN(diagnostics, node->at, "this has shape %s, but %s is declared", is, wanted);
-    } else if (read && weft_value_new(datatype, &found, weft_text_string(&building.bytes), building.bytes.length,
-                                      &value, NULL) != WEFT_OK) {
+    } else if (read && weft_value_new(datatype, &found, weft_text_string(&building.bytes),
+                                      building.bytes.length, &value, NULL) != WEFT_OK) {
         diagnostics->failed = true;
     }
     diagnostics->failed = diagnostics->failed || building.bytes.failed;

@@ -25,10 +25,12 @@ static struct weft_location place_of(const struct weft_yaml_node *node)
     return node != NULL ? node->at : (struct weft_location){0};
 }
 
-static char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping, const char *key)
+static char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping,
+                             const char *key)
 {
     const struct weft_yaml_node *node = weft_yaml_find(mapping, key);
-    const char *text = node != NULL ? weft_yaml_check_string(node, key, parsing->diagnostics) : NULL;
+    const char *text =
+        node != NULL ? weft_yaml_check_string(node, key, parsing->diagnostics) : NULL;
     return text != NULL ? keep(parsing, text) : NULL;
 }
 
@@ -39,7 +41,8 @@ static bool check_name(struct parsing *parsing, const struct weft_yaml_node *key
     if (name == NULL) {
         return false;
     }
-    if (strchr(name, '.') != NULL || strchr(name, '/') != NULL || !weft_utf8_valid(name, strlen(name))) {
+    if (strchr(name, '.') != NULL || strchr(name, '/') != NULL ||
+        !weft_utf8_valid(name, strlen(name))) {
         COMPLAIN(parsing, key->at, NULL, "the name of %s may have neither '.' nor '/' in it", what);
         return false;
     }
@@ -77,7 +80,8 @@ static void parse_input(struct parsing *parsing, const struct weft_yaml_entry *e
     }
     if (given != NULL && input->datatype != WEFT_DATATYPE_NONE) {
         input->optional = true;
-        input->default_value = weft_literal_value(given, input->datatype, &input->shape, parsing->diagnostics);
+        input->default_value =
+            weft_literal_value(given, input->datatype, &input->shape, parsing->diagnostics);
     }
 }
 
@@ -87,7 +91,8 @@ static void parse_inputs(struct parsing *parsing, const struct weft_yaml_node *n
         return;
     }
     if (node->kind != WEFT_YAML_MAPPING) {
-        COMPLAIN(parsing, node->at, NULL, "inputs must be a mapping, not %s", weft_yaml_kind_name(node));
+        COMPLAIN(parsing, node->at, NULL, "inputs must be a mapping, not %s",
+                 weft_yaml_kind_name(node));
         return;
     }
     struct weft_pipeline *pipeline = parsing->pipeline;
@@ -101,7 +106,8 @@ static void parse_inputs(struct parsing *parsing, const struct weft_yaml_node *n
     }
 }
 
-static void parse_constant(struct parsing *parsing, const struct weft_yaml_entry *entry, struct constant *constant)
+static void parse_constant(struct parsing *parsing, const struct weft_yaml_entry *entry,
+                           struct constant *constant)
 {
     static const char *const keys[] = {"datatype", "shape", "value"};
     const struct weft_yaml_node *node = entry->value;
@@ -120,9 +126,11 @@ static void parse_constant(struct parsing *parsing, const struct weft_yaml_entry
     }
     struct weft_shape shape;
     enum weft_datatype type = weft_literal_datatype(datatype, parsing->diagnostics);
-    bool shaped = shape_node != NULL && weft_literal_shape(shape_node, &shape, parsing->diagnostics);
+    bool shaped =
+        shape_node != NULL && weft_literal_shape(shape_node, &shape, parsing->diagnostics);
     if (type != WEFT_DATATYPE_NONE) {
-        constant->value = weft_literal_value(value, type, shaped ? &shape : NULL, parsing->diagnostics);
+        constant->value =
+            weft_literal_value(value, type, shaped ? &shape : NULL, parsing->diagnostics);
     }
     if (weft_pipeline_find_input(parsing->pipeline, constant->name) != UINT32_MAX) {
         COMPLAIN(parsing, entry->key->at, NULL, "\"%s\" is an input already", constant->name);
@@ -135,7 +143,8 @@ static void parse_constants(struct parsing *parsing, const struct weft_yaml_node
         return;
     }
     if (node->kind != WEFT_YAML_MAPPING) {
-        COMPLAIN(parsing, node->at, NULL, "constants must be a mapping, not %s", weft_yaml_kind_name(node));
+        COMPLAIN(parsing, node->at, NULL, "constants must be a mapping, not %s",
+                 weft_yaml_kind_name(node));
         return;
     }
     parsing->constants = keep_array(parsing, node->count, sizeof(*parsing->constants));
@@ -146,22 +155,26 @@ static void parse_constants(struct parsing *parsing, const struct weft_yaml_node
 
 /* --- steps --- */
 
-static void parse_needs(struct parsing *parsing, const struct weft_yaml_node *node, struct weft_needs *needs)
+static void parse_needs(struct parsing *parsing, const struct weft_yaml_node *node,
+                        struct weft_needs *needs)
 {
     static const char *const keys[] = {"slots", "memory", "tags"};
-    if (node == NULL || !weft_yaml_check_mapping(node, "needs", keys, COUNT(keys), parsing->diagnostics)) {
+    if (node == NULL ||
+        !weft_yaml_check_mapping(node, "needs", keys, COUNT(keys), parsing->diagnostics)) {
         return;
     }
     const struct weft_yaml_node *slots = weft_yaml_find(node, "slots");
     const struct weft_yaml_node *memory = weft_yaml_find(node, "memory");
     const struct weft_yaml_node *tags = weft_yaml_find(node, "tags");
     uint64_t number = 0;
-    if (slots != NULL && (!weft_yaml_uint64(slots, &number) || number == 0 || number > UINT32_MAX)) {
+    if (slots != NULL &&
+        (!weft_yaml_uint64(slots, &number) || number == 0 || number > UINT32_MAX)) {
         COMPLAIN(parsing, slots->at, NULL, "slots is a whole number, at least 1");
     }
     needs->slots = (uint32_t)number;
     if (memory != NULL && !weft_yaml_size_bytes(memory, &needs->memory_bytes)) {
-        COMPLAIN(parsing, memory->at, NULL, "memory is a number of bytes, or one with KiB, MiB, GiB");
+        COMPLAIN(parsing, memory->at, NULL,
+                 "memory is a number of bytes, or one with KiB, MiB, GiB");
     }
     if (tags != NULL && (tags->kind != WEFT_YAML_SEQUENCE || tags->count > WEFT_NODE_TAGS_MAX)) {
         COMPLAIN(parsing, tags->at, NULL, "tags is a list of at most %d words", WEFT_NODE_TAGS_MAX);
@@ -169,7 +182,8 @@ static void parse_needs(struct parsing *parsing, const struct weft_yaml_node *no
     }
     needs->tags = tags != NULL ? keep_array(parsing, tags->count, sizeof(char *)) : NULL;
     for (size_t i = 0; needs->tags != NULL && i < tags->count; i++) {
-        const char *tag = weft_yaml_check_string(tags->entries[i].value, "a tag", parsing->diagnostics);
+        const char *tag =
+            weft_yaml_check_string(tags->entries[i].value, "a tag", parsing->diagnostics);
         if (tag != NULL) {
             needs->tags[needs->tags_count++] = keep(parsing, tag);
         }
@@ -198,7 +212,8 @@ static void parse_parameter(struct parsing *parsing, const struct weft_yaml_entr
     }
     enum weft_status status = weft_parameters_set(parameters, &parameter, NULL);
     if (status == WEFT_RESOURCE_EXHAUSTED) {
-        COMPLAIN(parsing, entry->key->at, NULL, "a step has at most %d parameters", WEFT_PARAMETERS_MAX);
+        COMPLAIN(parsing, entry->key->at, NULL, "a step has at most %d parameters",
+                 WEFT_PARAMETERS_MAX);
     } else if (status != WEFT_OK) {
         parsing->diagnostics->failed = true;
     }
@@ -208,7 +223,8 @@ static void parse_parameters(struct parsing *parsing, const struct weft_yaml_nod
                              struct weft_parameters *parameters)
 {
     if (node != NULL && node->kind != WEFT_YAML_MAPPING) {
-        COMPLAIN(parsing, node->at, NULL, "parameters must be a mapping, not %s", weft_yaml_kind_name(node));
+        COMPLAIN(parsing, node->at, NULL, "parameters must be a mapping, not %s",
+                 weft_yaml_kind_name(node));
         return;
     }
     for (size_t i = 0; node != NULL && i < node->count; i++) {
@@ -216,7 +232,8 @@ static void parse_parameters(struct parsing *parsing, const struct weft_yaml_nod
     }
 }
 
-static void parse_model(struct parsing *parsing, const struct weft_yaml_node *node, struct weft_pipeline_step *step)
+static void parse_model(struct parsing *parsing, const struct weft_yaml_node *node,
+                        struct weft_pipeline_step *step)
 {
     const struct weft_yaml_node *model = weft_yaml_find(node, "model");
     const struct weft_yaml_node *join = weft_yaml_find(node, "join");
@@ -224,8 +241,8 @@ static void parse_model(struct parsing *parsing, const struct weft_yaml_node *no
         COMPLAIN(parsing, step->at, NULL, "step \"%s\" needs either a model or a join", step->name);
         return;
     }
-    const char *name = weft_yaml_check_string(model != NULL ? model : join, model != NULL ? "model" : "join",
-                                              parsing->diagnostics);
+    const char *name = weft_yaml_check_string(
+        model != NULL ? model : join, model != NULL ? "model" : "join", parsing->diagnostics);
     step->model_at = (model != NULL ? model : join)->at;
     if (name == NULL) {
         return;
@@ -235,9 +252,10 @@ static void parse_model(struct parsing *parsing, const struct weft_yaml_node *no
     step->model = keep(parsing, weft_text_string(&text));
 }
 
-static void parse_step(struct parsing *parsing, const struct weft_yaml_entry *entry, struct weft_pipeline_step *step)
+static void parse_step(struct parsing *parsing, const struct weft_yaml_entry *entry,
+                       struct weft_pipeline_step *step)
 {
-    static const char *const keys[] = {"model", "join",       "version", "node",  "needs",
+    static const char *const keys[] = {"model",  "join",       "version", "node",   "needs",
                                        "inputs", "parameters", "after",   "outputs"};
     const struct weft_yaml_node *node = entry->value;
     step->name = keep(parsing, entry->key->text);
@@ -245,7 +263,8 @@ static void parse_step(struct parsing *parsing, const struct weft_yaml_entry *en
     cleanup_text struct weft_text what = {0};
     weft_text_printf(&what, "step \"%s\"", entry->key->text);
     if (!check_name(parsing, entry->key, "a step") ||
-        !weft_yaml_check_mapping(node, weft_text_string(&what), keys, COUNT(keys), parsing->diagnostics)) {
+        !weft_yaml_check_mapping(node, weft_text_string(&what), keys, COUNT(keys),
+                                 parsing->diagnostics)) {
         if (node->kind != WEFT_YAML_MAPPING) {
             return;
         }
@@ -264,7 +283,8 @@ static void parse_step(struct parsing *parsing, const struct weft_yaml_entry *en
 static void parse_steps(struct parsing *parsing, const struct weft_yaml_node *node)
 {
     struct weft_pipeline *pipeline = parsing->pipeline;
-    if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 || node->count > WEFT_PLAN_STEPS_MAX) {
+    if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 ||
+        node->count > WEFT_PLAN_STEPS_MAX) {
         COMPLAIN(parsing, place_of(node), NULL,
                  "a pipeline needs steps: a mapping of 1 to %d of them", WEFT_PLAN_STEPS_MAX);
         return;
@@ -287,7 +307,8 @@ static void parse_step_inputs(struct parsing *parsing, const struct weft_yaml_no
         return;
     }
     if (node->kind != WEFT_YAML_MAPPING || node->count > WEFT_STEP_TENSORS_MAX) {
-        COMPLAIN(parsing, node->at, NULL, "the inputs of step \"%s\" must be a mapping of at most %d", step->name,
+        COMPLAIN(parsing, node->at, NULL,
+                 "the inputs of step \"%s\" must be a mapping of at most %d", step->name,
                  WEFT_STEP_TENSORS_MAX);
         return;
     }
@@ -300,20 +321,23 @@ static void parse_step_inputs(struct parsing *parsing, const struct weft_yaml_no
     }
 }
 
-static void parse_after(struct parsing *parsing, const struct weft_yaml_node *node, struct weft_pipeline_step *step)
+static void parse_after(struct parsing *parsing, const struct weft_yaml_node *node,
+                        struct weft_pipeline_step *step)
 {
     if (node == NULL) {
         return;
     }
     if (node->kind != WEFT_YAML_SEQUENCE || node->count > WEFT_STEP_AFTER_MAX - 1) {
-        COMPLAIN(parsing, node->at, NULL, "after is a list of at most %d steps", WEFT_STEP_AFTER_MAX - 1);
+        COMPLAIN(parsing, node->at, NULL, "after is a list of at most %d steps",
+                 WEFT_STEP_AFTER_MAX - 1);
         return;
     }
     step->after = keep_array(parsing, node->count, sizeof(*step->after));
     for (size_t i = 0; step->after != NULL && i < node->count; i++) {
         const struct weft_yaml_node *item = node->entries[i].value;
         const char *name = weft_yaml_check_string(item, "a step in after", parsing->diagnostics);
-        uint32_t index = name != NULL ? weft_pipeline_find_step(parsing->pipeline, name) : UINT32_MAX;
+        uint32_t index =
+            name != NULL ? weft_pipeline_find_step(parsing->pipeline, name) : UINT32_MAX;
         if (name != NULL && index == UINT32_MAX) {
             COMPLAIN(parsing, item->at, NULL, "there is no step \"%s\"", name);
         } else if (name != NULL) {
@@ -325,7 +349,8 @@ static void parse_after(struct parsing *parsing, const struct weft_yaml_node *no
 static void parse_outputs(struct parsing *parsing, const struct weft_yaml_node *node)
 {
     struct weft_pipeline *pipeline = parsing->pipeline;
-    if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 || node->count > WEFT_VALUES_MAX) {
+    if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 ||
+        node->count > WEFT_VALUES_MAX) {
         COMPLAIN(parsing, place_of(node), NULL,
                  "a pipeline needs outputs: a mapping of 1 to %d of them", WEFT_VALUES_MAX);
         return;
@@ -352,7 +377,8 @@ static void parse_head(struct parsing *parsing, const struct weft_yaml_node *roo
     pipeline->version = optional_string(parsing, root, "version");
     pipeline->description = optional_string(parsing, root, "description");
     pipeline->version = pipeline->version != NULL ? pipeline->version : keep(parsing, "");
-    pipeline->description = pipeline->description != NULL ? pipeline->description : keep(parsing, "");
+    pipeline->description =
+        pipeline->description != NULL ? pipeline->description : keep(parsing, "");
     if (timeout != NULL && !weft_yaml_duration_ns(timeout, &pipeline->timeout_ns)) {
         COMPLAIN(parsing, timeout->at, NULL, "a timeout is a number with ms, s, m or h: \"30s\"");
     }
@@ -360,13 +386,14 @@ static void parse_head(struct parsing *parsing, const struct weft_yaml_node *roo
 
 static void parse_root(struct parsing *parsing, const struct weft_yaml_node *root)
 {
-    static const char *const keys[] = {"pipeline", "version", "description", "timeout",
-                                       "inputs",   "constants", "steps",     "outputs"};
+    static const char *const keys[] = {"pipeline", "version",   "description", "timeout",
+                                       "inputs",   "constants", "steps",       "outputs"};
     if (root == NULL || root->kind != WEFT_YAML_MAPPING) {
         struct weft_location at = {1, 1};
-        COMPLAIN(parsing, root != NULL ? root->at : at, NULL,
-                 "a pipeline's file is a mapping with \"pipeline\", \"steps\" and \"outputs\", not %s",
-                 weft_yaml_kind_name(root));
+        COMPLAIN(
+            parsing, root != NULL ? root->at : at, NULL,
+            "a pipeline's file is a mapping with \"pipeline\", \"steps\" and \"outputs\", not %s",
+            weft_yaml_kind_name(root));
         return;
     }
     (void)weft_yaml_check_mapping(root, "the pipeline", keys, COUNT(keys), parsing->diagnostics);
@@ -392,7 +419,8 @@ static void parse_root(struct parsing *parsing, const struct weft_yaml_node *roo
     }
 }
 
-enum weft_status weft_pipeline_parse(const char *text, size_t length, struct weft_diagnostics *diagnostics,
+enum weft_status weft_pipeline_parse(const char *text, size_t length,
+                                     struct weft_diagnostics *diagnostics,
                                      struct weft_pipeline **ret_pipeline, struct weft_error **error)
 {
     cleanup_yaml struct weft_yaml *yaml = NULL;

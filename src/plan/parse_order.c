@@ -25,7 +25,8 @@ static bool fill_before(struct parsing *parsing)
 {
     for (size_t i = 0; i < parsing->pipeline->steps_count; i++) {
         struct weft_pipeline_step *step = &parsing->pipeline->steps[i];
-        step->before = keep_array(parsing, step->inputs_count + step->after_count, sizeof(*step->before));
+        step->before =
+            keep_array(parsing, step->inputs_count + step->after_count, sizeof(*step->before));
         if (step->before == NULL) {
             return false;
         }
@@ -91,7 +92,8 @@ static int rising(const void *left, const void *right)
     return *a < *b ? -1 : *a > *b;
 }
 
-static void renumber_bindings(struct weft_pipeline_binding *bindings, size_t count, const uint32_t *new_index)
+static void renumber_bindings(struct weft_pipeline_binding *bindings, size_t count,
+                              const uint32_t *new_index)
 {
     for (size_t i = 0; i < count; i++) {
         if (bindings[i].kind == WEFT_SOURCE_STEP) {
@@ -135,7 +137,8 @@ static bool all_placed(const struct weft_pipeline_step *step, const bool *placed
     return true;
 }
 
-/* Topological, and among equals as in the file. Quadratic, which at WEFT_PLAN_STEPS_MAX is a millisecond. */
+/* Topological, and among equals as in the file. Quadratic, which at WEFT_PLAN_STEPS_MAX is a
+ * millisecond. */
 void order_steps(struct parsing *parsing)
 {
     const struct weft_pipeline *pipeline = parsing->pipeline;
@@ -161,7 +164,8 @@ void order_steps(struct parsing *parsing)
     apply_order(parsing, order, new_index);
 }
 
-/* A step is needed if an output of the pipeline, or a needed step, takes from it or waits for it. */
+/* A step is needed if an output of the pipeline, or a needed step, takes from it or waits for it.
+ */
 void find_unneeded(struct parsing *parsing)
 {
     const struct weft_pipeline *pipeline = parsing->pipeline;
@@ -181,14 +185,16 @@ void find_unneeded(struct parsing *parsing)
             needed[step->before[before]] = true;
         }
         if (!needed[i]) {
-            COMPLAIN(parsing, step->at, NULL, "nothing needs step \"%s\": no output of the pipeline comes from it",
+            COMPLAIN(parsing, step->at, NULL,
+                     "nothing needs step \"%s\": no output of the pipeline comes from it",
                      step->name);
         }
     }
     for (size_t i = 0; i < pipeline->inputs_count; i++) {
         if (!parsing->input_used[i]) {
-            weft_diagnostics_add(parsing->diagnostics, WEFT_SEVERITY_WARNING, pipeline->inputs[i].at, NULL,
-                                 "no step takes input \"%s\"", pipeline->inputs[i].name);
+            weft_diagnostics_add(parsing->diagnostics, WEFT_SEVERITY_WARNING,
+                                 pipeline->inputs[i].at, NULL, "no step takes input \"%s\"",
+                                 pipeline->inputs[i].name);
         }
     }
 }

@@ -3,8 +3,8 @@
 #define WEFT_PLAN_PARSE_PARTS_H
 
 /*
- * The inside of reading a pipeline, shared by parse.c (the file's keys), parse_sources.c (what refers to what) and
- * parse_order.c (cycles, order, what nobody needs). Nobody else includes it.
+ * The inside of reading a pipeline, shared by parse.c (the file's keys), parse_sources.c (what
+ * refers to what) and parse_order.c (cycles, order, what nobody needs). Nobody else includes it.
  */
 
 #include "plan/literal.h"
@@ -24,17 +24,18 @@ struct parsing {
     bool *input_used;                         /* by input of the pipeline */
 };
 
-#define COMPLAIN(parsing, at, suggestion, ...)                                                                         \
-    weft_diagnostics_add((parsing)->diagnostics, WEFT_SEVERITY_ERROR, (at), (suggestion), __VA_ARGS__)
+#define COMPLAIN(parsing, at, suggestion, ...)                                                     \
+    weft_diagnostics_add((parsing)->diagnostics, WEFT_SEVERITY_ERROR, (at), (suggestion),          \
+                         __VA_ARGS__)
 
 /* A copy, or NULL with the failure remembered. */
 char *keep(struct parsing *parsing, const char *text);
 void *keep_array(struct parsing *parsing, size_t count, size_t element_bytes);
 
-/* parse_sources.c: fills binding (but its name) from a reference "input", "step.output", "constant", or a mapping with
- * from, value, lane. */
-void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, const char *what, bool of_step,
-                  struct weft_pipeline_binding *ret_binding);
+/* parse_sources.c: fills binding (but its name) from a reference "input", "step.output",
+ * "constant", or a mapping with from, value, lane. */
+void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, const char *what,
+                  bool of_step, struct weft_pipeline_binding *ret_binding);
 
 /* parse_order.c */
 void order_steps(struct parsing *parsing);

@@ -28,8 +28,8 @@ static const char *nearest_name(struct parsing *parsing, const char *word)
 }
 
 /* The index of an output of a step, made known when it is first asked for. */
-static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step *step, const char *name,
-                             struct weft_location at)
+static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step *step,
+                             const char *name, struct weft_location at)
 {
     for (uint32_t i = 0; i < step->outputs_count; i++) {
         if (strcmp(step->outputs[i], name) == 0) {
@@ -40,7 +40,8 @@ static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step 
     if (outputs != NULL) {
         step->outputs = outputs;
     }
-    struct weft_location *places = realloc(step->outputs_at, (step->outputs_count + 1) * sizeof(*places));
+    struct weft_location *places =
+        realloc(step->outputs_at, (step->outputs_count + 1) * sizeof(*places));
     if (places != NULL) {
         step->outputs_at = places;
     }
@@ -51,7 +52,8 @@ static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step 
         return 0;
     }
     if (step->outputs_count >= WEFT_STEP_TENSORS_MAX) {
-        COMPLAIN(parsing, at, NULL, "of step \"%s\" more than %d outputs are used", step->name, WEFT_STEP_TENSORS_MAX);
+        COMPLAIN(parsing, at, NULL, "of step \"%s\" more than %d outputs are used", step->name,
+                 WEFT_STEP_TENSORS_MAX);
         free(copy);
         return 0;
     }
@@ -60,8 +62,8 @@ static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step 
     return (uint32_t)step->outputs_count++;
 }
 
-static void refer_to_step(struct parsing *parsing, const struct weft_yaml_node *node, const char *dot,
-                          struct weft_pipeline_binding *binding)
+static void refer_to_step(struct parsing *parsing, const struct weft_yaml_node *node,
+                          const char *dot, struct weft_pipeline_binding *binding)
 {
     cleanup_free char *name = strndup(node->text, (size_t)(dot - node->text));
     if (name == NULL) {
@@ -79,7 +81,8 @@ static void refer_to_step(struct parsing *parsing, const struct weft_yaml_node *
     }
     binding->kind = WEFT_SOURCE_STEP;
     binding->from_step = step;
-    binding->from_output = output_index(parsing, &parsing->pipeline->steps[step], dot + 1, node->at);
+    binding->from_output =
+        output_index(parsing, &parsing->pipeline->steps[step], dot + 1, node->at);
 }
 
 static void refer(struct parsing *parsing, const struct weft_yaml_node *node, const char *what,
@@ -109,11 +112,12 @@ static void refer(struct parsing *parsing, const struct weft_yaml_node *node, co
         }
     }
     if (weft_pipeline_find_step(parsing->pipeline, word) != UINT32_MAX) {
-        COMPLAIN(parsing, node->at, NULL, "\"%s\" is a step: say which of its outputs, \"%s.OUTPUT\"", word, word);
+        COMPLAIN(parsing, node->at, NULL,
+                 "\"%s\" is a step: say which of its outputs, \"%s.OUTPUT\"", word, word);
         return;
     }
-    COMPLAIN(parsing, node->at, nearest_name(parsing, word), "%s refers to \"%s\", which is no input, step or constant",
-             what, word);
+    COMPLAIN(parsing, node->at, nearest_name(parsing, word),
+             "%s refers to \"%s\", which is no input, step or constant", what, word);
 }
 
 static void parse_literal(struct parsing *parsing, const struct weft_yaml_node *node,
@@ -126,8 +130,9 @@ static void parse_literal(struct parsing *parsing, const struct weft_yaml_node *
     }
     enum weft_datatype type = weft_literal_datatype(datatype, parsing->diagnostics);
     binding->kind = WEFT_SOURCE_CONSTANT;
-    binding->constant =
-        type != WEFT_DATATYPE_NONE ? weft_literal_value(value, type, NULL, parsing->diagnostics) : NULL;
+    binding->constant = type != WEFT_DATATYPE_NONE
+                            ? weft_literal_value(value, type, NULL, parsing->diagnostics)
+                            : NULL;
 }
 
 static void parse_lane(struct parsing *parsing, const struct weft_yaml_node *node,
@@ -147,13 +152,14 @@ static void parse_lane(struct parsing *parsing, const struct weft_yaml_node *nod
              "there is no lane \"%s\"; this version has auto, grpc and inline", lane);
 }
 
-void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, const char *what, bool of_step,
-                  struct weft_pipeline_binding *ret_binding)
+void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, const char *what,
+                  bool of_step, struct weft_pipeline_binding *ret_binding)
 {
     static const char *const keys[] = {"from", "lane", "value", "datatype"};
     *ret_binding = (struct weft_pipeline_binding){0};
     if (node->kind == WEFT_YAML_MAPPING) {
-        if (!weft_yaml_check_mapping(node, "a source", keys, sizeof(keys) / sizeof(keys[0]), parsing->diagnostics)) {
+        if (!weft_yaml_check_mapping(node, "a source", keys, sizeof(keys) / sizeof(keys[0]),
+                                     parsing->diagnostics)) {
             return;
         }
         const struct weft_yaml_node *from = weft_yaml_find(node, "from");
@@ -175,6 +181,7 @@ void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, co
         refer(parsing, node, what, ret_binding);
     }
     if (!of_step && ret_binding->kind != 0 && ret_binding->kind != WEFT_SOURCE_STEP) {
-        COMPLAIN(parsing, node->at, NULL, "an output of the pipeline comes from a step, as \"STEP.OUTPUT\"");
+        COMPLAIN(parsing, node->at, NULL,
+                 "an output of the pipeline comes from a step, as \"STEP.OUTPUT\"");
     }
 }

@@ -86,14 +86,15 @@ static void add_edges(const struct weft_pipeline_binding *bindings, size_t count
 {
     for (uint32_t i = 0; i < count; i++) {
         if (bindings[i].kind != WEFT_SOURCE_CONSTANT) {
-            edges[(*edges_count)++] = (struct weft_pipeline_edge){bindings[i].from_step, bindings[i].from_output,
-                                                                  to_step, i, bindings[i].lane};
+            edges[(*edges_count)++] = (struct weft_pipeline_edge){
+                bindings[i].from_step, bindings[i].from_output, to_step, i, bindings[i].lane};
         }
     }
 }
 
-enum weft_status weft_pipeline_edges(const struct weft_pipeline *pipeline, struct weft_pipeline_edge **ret_edges,
-                                     size_t *ret_count, struct weft_error **error)
+enum weft_status weft_pipeline_edges(const struct weft_pipeline *pipeline,
+                                     struct weft_pipeline_edge **ret_edges, size_t *ret_count,
+                                     struct weft_error **error)
 {
     size_t capacity = pipeline->outputs_count + 1;
     for (size_t i = 0; i < pipeline->steps_count; i++) {
@@ -132,7 +133,8 @@ static bool fill_inputs(struct weft_pipeline *pipeline, const struct weft_model_
         input->optional = info->inputs[i].optional;
         *binding = (struct weft_pipeline_binding){
             .kind = WEFT_SOURCE_INPUT, .from_step = WEFT_STEP_GATEWAY, .from_output = i};
-        if (!copy(info->inputs[i].name, &input->name) || !copy(info->inputs[i].name, &binding->name)) {
+        if (!copy(info->inputs[i].name, &input->name) ||
+            !copy(info->inputs[i].name, &binding->name)) {
             return false;
         }
     }
@@ -143,7 +145,8 @@ static bool fill_outputs(struct weft_pipeline *pipeline, const struct weft_model
 {
     struct weft_pipeline_step *step = &pipeline->steps[0];
     for (uint32_t i = 0; i < info->outputs_count; i++) {
-        pipeline->outputs[i] = (struct weft_pipeline_binding){.kind = WEFT_SOURCE_STEP, .from_output = i};
+        pipeline->outputs[i] =
+            (struct weft_pipeline_binding){.kind = WEFT_SOURCE_STEP, .from_output = i};
         if (!copy(info->outputs[i].name, &pipeline->outputs[i].name) ||
             !copy(info->outputs[i].name, &step->outputs[i])) {
             return false;
@@ -152,7 +155,8 @@ static bool fill_outputs(struct weft_pipeline *pipeline, const struct weft_model
     return true;
 }
 
-enum weft_status weft_pipeline_for_model(const struct weft_model_info *info, struct weft_pipeline **ret_pipeline,
+enum weft_status weft_pipeline_for_model(const struct weft_model_info *info,
+                                         struct weft_pipeline **ret_pipeline,
                                          struct weft_error **error)
 {
     cleanup_pipeline struct weft_pipeline *pipeline = calloc(1, sizeof(*pipeline));
@@ -176,8 +180,9 @@ enum weft_status weft_pipeline_for_model(const struct weft_model_info *info, str
     pipeline->inputs_count = step->inputs_count = info->inputs_count;
     pipeline->outputs_count = step->outputs_count = info->outputs_count;
     if (!copy(info->name, &pipeline->name) || !copy(info->version, &pipeline->version) ||
-        !copy("", &pipeline->description) || !copy(info->name, &step->name) || !copy(info->name, &step->model) ||
-        !copy(info->version, &step->model_version) || !fill_inputs(pipeline, info) || !fill_outputs(pipeline, info)) {
+        !copy("", &pipeline->description) || !copy(info->name, &step->name) ||
+        !copy(info->name, &step->model) || !copy(info->version, &step->model_version) ||
+        !fill_inputs(pipeline, info) || !fill_outputs(pipeline, info)) {
         return weft_error_set_out_of_memory(error);
     }
     *ret_pipeline = steal(&pipeline);

@@ -3,8 +3,9 @@
 #define WEFT_PLAN_PIPELINE_H
 
 /*
- * A pipeline: the user's graph of steps, checked and in indices. docs/pipeline.md describes the file it is read from.
- * A pipeline is built once and not changed any more; then any thread may read it.
+ * A pipeline: the user's graph of steps, checked and in indices. docs/pipeline.md describes the
+ * file it is read from. A pipeline is built once and not changed any more; then any thread may read
+ * it.
  */
 
 #include "base/message.h"
@@ -12,7 +13,8 @@
 
 /* Names of steps in `after`; a node counts them in one word (sched/worker). */
 enum { WEFT_STEP_AFTER_MAX = 64 };
-/* A step's declared or consumed outputs and its inputs, as many as one answer has (WEFT_VALUES_MAX). */
+/* A step's declared or consumed outputs and its inputs, as many as one answer has
+ * (WEFT_VALUES_MAX). */
 enum { WEFT_STEP_TENSORS_MAX = WEFT_VALUES_MAX };
 
 /* A step whose model begins so is no model but an operator of src/join, which every node has. */
@@ -39,7 +41,7 @@ enum weft_source_kind {
 struct weft_pipeline_binding {
     char *name; /* of the step's input, or of the pipeline's output */
     enum weft_source_kind kind;
-    uint32_t from_step; /* WEFT_STEP_GATEWAY with WEFT_SOURCE_INPUT */
+    uint32_t from_step;   /* WEFT_STEP_GATEWAY with WEFT_SOURCE_INPUT */
     uint32_t from_output; /* index into that step's outputs, or into the pipeline's inputs */
     struct weft_value *constant;
     char *lane; /* as pinned; NULL = chosen */
@@ -48,9 +50,9 @@ struct weft_pipeline_binding {
 
 struct weft_pipeline_step {
     char *name;
-    char *model;         /* "face", or "join/concat" */
-    char *model_version; /* NULL = the newest ready one */
-    char *node;          /* the only node it may run on; NULL = any */
+    char *model;             /* "face", or "join/concat" */
+    char *model_version;     /* NULL = the newest ready one */
+    char *node;              /* the only node it may run on; NULL = any */
     struct weft_needs needs; /* besides its model's */
     struct weft_parameters parameters;
     struct weft_pipeline_binding *inputs;
@@ -58,7 +60,7 @@ struct weft_pipeline_step {
     char **outputs; /* those that somebody consumes, by the model's names */
     size_t outputs_count;
     struct weft_location *outputs_at; /* where each is first asked for */
-    uint32_t *after; /* steps to wait for without taking data from them */
+    uint32_t *after;                  /* steps to wait for without taking data from them */
     size_t after_count;
     uint32_t *before; /* all steps to wait for, each once, rising: producers and `after` */
     size_t before_count;
@@ -68,8 +70,8 @@ struct weft_pipeline_step {
 
 struct weft_pipeline {
     char *name;
-    char *version;     /* "" if none */
-    char *description; /* "" if none */
+    char *version;       /* "" if none */
+    char *description;   /* "" if none */
     uint64_t timeout_ns; /* of a request that brings none; 0 = none */
     struct weft_pipeline_input *inputs;
     size_t inputs_count;
@@ -88,9 +90,11 @@ struct weft_pipeline_edge {
     const char *lane;  /* borrowed from the pipeline; NULL = chosen */
 };
 
-/* Reads and checks a file's text; everything that can be known without the models is checked. Findings (warnings too)
- * go to diagnostics; with an error among them the status is INVALID_ARGUMENT. */
-enum weft_status weft_pipeline_parse(const char *text, size_t length, struct weft_diagnostics *diagnostics,
+/* Reads and checks a file's text; everything that can be known without the models is checked.
+ * Findings (warnings too) go to diagnostics; with an error among them the status is
+ * INVALID_ARGUMENT. */
+enum weft_status weft_pipeline_parse(const char *text, size_t length,
+                                     struct weft_diagnostics *diagnostics,
                                      struct weft_pipeline **ret_pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;
 /* The pipeline of one step, named as the model, that takes and gives what the model does. */
@@ -103,7 +107,8 @@ void weft_pipeline_free(struct weft_pipeline *pipeline);
 /* The index of a step, UINT32_MAX if there is none. */
 uint32_t weft_pipeline_find_step(const struct weft_pipeline *pipeline, const char *name);
 uint32_t weft_pipeline_find_input(const struct weft_pipeline *pipeline, const char *name);
-/* All edges but constants, in the order of consumers, the pipeline's outputs last. The caller frees. */
+/* All edges but constants, in the order of consumers, the pipeline's outputs last. The caller
+ * frees. */
 enum weft_status weft_pipeline_edges(const struct weft_pipeline *pipeline,
                                      struct weft_pipeline_edge **ret_edges, size_t *ret_count,
                                      struct weft_error **error) WEFT_MUST_CHECK;

@@ -8,7 +8,8 @@
 
 #include "base/suggest.h"
 
-/* What is known of every step: its outputs' specifications, as far as they follow from the models. */
+/* What is known of every step: its outputs' specifications, as far as they follow from the models.
+ */
 struct validating {
     const struct weft_pipeline *pipeline;
     const struct weft_catalog *catalog;
@@ -17,11 +18,11 @@ struct validating {
     bool *models_found;
 };
 
-static void complain(struct validating *validating, struct weft_location at, const char *suggestion, const char *format,
-                     ...) WEFT_PRINTF(4, 5);
+static void complain(struct validating *validating, struct weft_location at, const char *suggestion,
+                     const char *format, ...) WEFT_PRINTF(4, 5);
 
-static void complain(struct validating *validating, struct weft_location at, const char *suggestion, const char *format,
-                     ...)
+static void complain(struct validating *validating, struct weft_location at, const char *suggestion,
+                     const char *format, ...)
 {
     if (validating->diagnostics == NULL) {
         return;
@@ -31,17 +32,20 @@ static void complain(struct validating *validating, struct weft_location at, con
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    weft_diagnostics_add(validating->diagnostics, WEFT_SEVERITY_ERROR, at, suggestion, "%s", message);
+    weft_diagnostics_add(validating->diagnostics, WEFT_SEVERITY_ERROR, at, suggestion, "%s",
+                         message);
 }
 
-static const struct weft_model_info *find_model(const struct weft_catalog *catalog, const char *name,
-                                                const char *version)
+static const struct weft_model_info *find_model(const struct weft_catalog *catalog,
+                                                const char *name, const char *version)
 {
     const struct weft_model_info *best = NULL;
     for (size_t i = 0; i < catalog->models_count; i++) {
         const struct weft_model_info *model = catalog->models[i];
-        if (strcmp(model->name, name) == 0 && (version == NULL || strcmp(model->version, version) == 0) &&
-            (best == NULL || strtoull(model->version, NULL, 10) > strtoull(best->version, NULL, 10))) {
+        if (strcmp(model->name, name) == 0 &&
+            (version == NULL || strcmp(model->version, version) == 0) &&
+            (best == NULL ||
+             strtoull(model->version, NULL, 10) > strtoull(best->version, NULL, 10))) {
             best = model;
         }
     }
@@ -57,8 +61,8 @@ static const char *nearest_model(const struct weft_catalog *catalog, const char 
     return names != NULL ? weft_suggest(name, names, catalog->models_count) : NULL;
 }
 
-static const struct weft_model_tensor *find_tensor(const struct weft_model_tensor *tensors, size_t count,
-                                                   const char *name)
+static const struct weft_model_tensor *find_tensor(const struct weft_model_tensor *tensors,
+                                                   size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(tensors[i].name, name) == 0) {
@@ -68,7 +72,8 @@ static const struct weft_model_tensor *find_tensor(const struct weft_model_tenso
     return NULL;
 }
 
-static const char *nearest_tensor(const struct weft_model_tensor *tensors, size_t count, const char *name)
+static const char *nearest_tensor(const struct weft_model_tensor *tensors, size_t count,
+                                  const char *name)
 {
     cleanup_free const char **names = calloc(count + 1, sizeof(*names));
     for (size_t i = 0; names != NULL && i < count; i++) {
@@ -78,13 +83,15 @@ static const char *nearest_tensor(const struct weft_model_tensor *tensors, size_
 }
 
 /* What comes out of a binding's producer. False where that is not known. */
-static bool source_spec(const struct validating *validating, const struct weft_pipeline_binding *binding,
+static bool source_spec(const struct validating *validating,
+                        const struct weft_pipeline_binding *binding,
                         struct weft_tensor_spec *ret_spec)
 {
     const struct weft_pipeline *pipeline = validating->pipeline;
     if (binding->kind == WEFT_SOURCE_INPUT) {
         const struct weft_pipeline_input *input = &pipeline->inputs[binding->from_output];
-        *ret_spec = (struct weft_tensor_spec){input->name, input->datatype, input->shape, input->optional};
+        *ret_spec =
+            (struct weft_tensor_spec){input->name, input->datatype, input->shape, input->optional};
         return true;
     }
     if (binding->kind == WEFT_SOURCE_CONSTANT) {
@@ -96,7 +103,8 @@ static bool source_spec(const struct validating *validating, const struct weft_p
     return ret_spec->datatype != WEFT_DATATYPE_NONE;
 }
 
-/* Whether a tensor of the one specification can be one of the other: any dimension may turn out to fit. */
+/* Whether a tensor of the one specification can be one of the other: any dimension may turn out to
+ * fit. */
 static bool shapes_can_fit(const struct weft_shape *a, const struct weft_shape *b)
 {
     bool fit = a->rank == b->rank;
@@ -107,21 +115,25 @@ static bool shapes_can_fit(const struct weft_shape *a, const struct weft_shape *
 }
 
 static void check_fits(struct validating *validating, const struct weft_pipeline_step *step,
-                       const struct weft_pipeline_binding *binding, const struct weft_model_tensor *wanted)
+                       const struct weft_pipeline_binding *binding,
+                       const struct weft_model_tensor *wanted)
 {
     struct weft_tensor_spec given;
     if (!source_spec(validating, binding, &given)) {
         return;
     }
     if (given.datatype != wanted->datatype) {
-        complain(validating, binding->at, NULL, "input \"%s\" of step \"%s\" is %s, but what comes is %s",
-                 binding->name, step->name, weft_datatype_name(wanted->datatype), weft_datatype_name(given.datatype));
+        complain(validating, binding->at, NULL,
+                 "input \"%s\" of step \"%s\" is %s, but what comes is %s", binding->name,
+                 step->name, weft_datatype_name(wanted->datatype),
+                 weft_datatype_name(given.datatype));
     } else if (!shapes_can_fit(&given.shape, &wanted->shape)) {
         char wanted_text[256], given_text[256];
         weft_shape_format(&wanted->shape, wanted_text, sizeof(wanted_text));
         weft_shape_format(&given.shape, given_text, sizeof(given_text));
-        complain(validating, binding->at, NULL, "input \"%s\" of step \"%s\" has shape %s, but what comes has %s",
-                 binding->name, step->name, wanted_text, given_text);
+        complain(validating, binding->at, NULL,
+                 "input \"%s\" of step \"%s\" has shape %s, but what comes has %s", binding->name,
+                 step->name, wanted_text, given_text);
     }
 }
 
@@ -140,9 +152,11 @@ static void check_inputs(struct validating *validating, const struct weft_pipeli
 {
     for (size_t i = 0; i < step->inputs_count; i++) {
         const struct weft_pipeline_binding *binding = &step->inputs[i];
-        const struct weft_model_tensor *wanted = find_tensor(model->inputs, model->inputs_count, binding->name);
+        const struct weft_model_tensor *wanted =
+            find_tensor(model->inputs, model->inputs_count, binding->name);
         if (wanted == NULL) {
-            complain(validating, binding->at, nearest_tensor(model->inputs, model->inputs_count, binding->name),
+            complain(validating, binding->at,
+                     nearest_tensor(model->inputs, model->inputs_count, binding->name),
                      "model \"%s\" has no input \"%s\"", model->name, binding->name);
         } else {
             check_fits(validating, step, binding, wanted);
@@ -150,17 +164,20 @@ static void check_inputs(struct validating *validating, const struct weft_pipeli
     }
     for (size_t i = 0; i < model->inputs_count; i++) {
         if (!model->inputs[i].optional && !is_given(step, model->inputs[i].name)) {
-            complain(validating, step->at, NULL, "step \"%s\" does not give input \"%s\" of model \"%s\"", step->name,
+            complain(validating, step->at, NULL,
+                     "step \"%s\" does not give input \"%s\" of model \"%s\"", step->name,
                      model->inputs[i].name, model->name);
         }
     }
 }
 
-static void check_outputs(struct validating *validating, uint32_t index, const struct weft_model_info *model)
+static void check_outputs(struct validating *validating, uint32_t index,
+                          const struct weft_model_info *model)
 {
     const struct weft_pipeline_step *step = &validating->pipeline->steps[index];
     for (size_t i = 0; i < step->outputs_count; i++) {
-        const struct weft_model_tensor *output = find_tensor(model->outputs, model->outputs_count, step->outputs[i]);
+        const struct weft_model_tensor *output =
+            find_tensor(model->outputs, model->outputs_count, step->outputs[i]);
         if (output == NULL) {
             complain(validating, step->outputs_at[i],
                      nearest_tensor(model->outputs, model->outputs_count, step->outputs[i]),
@@ -183,8 +200,8 @@ static void check_join(struct validating *validating, uint32_t index)
     validating->models_found[index] = true;
     for (size_t i = 0; i < step->outputs_count; i++) {
         if (strcmp(step->outputs[i], WEFT_JOIN_OUTPUT_NAME) != 0) {
-            complain(validating, step->outputs_at[i], WEFT_JOIN_OUTPUT_NAME, "a join has no output \"%s\"",
-                     step->outputs[i]);
+            complain(validating, step->outputs_at[i], WEFT_JOIN_OUTPUT_NAME,
+                     "a join has no output \"%s\"", step->outputs[i]);
         }
     }
     if (!known) {
@@ -192,9 +209,10 @@ static void check_join(struct validating *validating, uint32_t index)
     }
     cleanup_error struct weft_error *error = NULL;
     struct weft_tensor_spec output = {0};
-    if (validating->catalog->join_infer(step->model, &step->parameters, inputs, step->inputs_count, &output, &error) !=
-        WEFT_OK) {
-        complain(validating, step->model_at, NULL, "step \"%s\": %s", step->name, weft_error_message(error));
+    if (validating->catalog->join_infer(step->model, &step->parameters, inputs, step->inputs_count,
+                                        &output, &error) != WEFT_OK) {
+        complain(validating, step->model_at, NULL, "step \"%s\": %s", step->name,
+                 weft_error_message(error));
         return;
     }
     for (size_t i = 0; i < step->outputs_count; i++) {
@@ -209,11 +227,14 @@ static void check_step(struct validating *validating, uint32_t index)
         check_join(validating, index);
         return;
     }
-    const struct weft_model_info *model = find_model(validating->catalog, step->model, step->model_version);
+    const struct weft_model_info *model =
+        find_model(validating->catalog, step->model, step->model_version);
     if (model == NULL) {
         bool other_version = find_model(validating->catalog, step->model, NULL) != NULL;
-        complain(validating, step->model_at, other_version ? NULL : nearest_model(validating->catalog, step->model),
-                 other_version ? "model \"%s\" is not there in version \"%s\"" : "there is no model \"%s\"%s",
+        complain(validating, step->model_at,
+                 other_version ? NULL : nearest_model(validating->catalog, step->model),
+                 other_version ? "model \"%s\" is not there in version \"%s\""
+                               : "there is no model \"%s\"%s",
                  step->model, other_version ? step->model_version : "");
         return;
     }
@@ -240,8 +261,8 @@ static bool walk(struct validating *validating)
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        validating->outputs[i] =
-            calloc(validating->pipeline->steps[i].outputs_count + 1, sizeof(struct weft_tensor_spec));
+        validating->outputs[i] = calloc(validating->pipeline->steps[i].outputs_count + 1,
+                                        sizeof(struct weft_tensor_spec));
         if (validating->outputs[i] == NULL) {
             return false;
         }
@@ -250,10 +271,13 @@ static bool walk(struct validating *validating)
     return true;
 }
 
-enum weft_status weft_pipeline_validate(const struct weft_pipeline *pipeline, const struct weft_catalog *catalog,
-                                        struct weft_diagnostics *diagnostics, struct weft_error **error)
+enum weft_status weft_pipeline_validate(const struct weft_pipeline *pipeline,
+                                        const struct weft_catalog *catalog,
+                                        struct weft_diagnostics *diagnostics,
+                                        struct weft_error **error)
 {
-    struct validating validating = {.pipeline = pipeline, .catalog = catalog, .diagnostics = diagnostics};
+    struct validating validating = {
+        .pipeline = pipeline, .catalog = catalog, .diagnostics = diagnostics};
     bool walked = walk(&validating);
     validating_fini(&validating);
     if (!walked) {
@@ -299,7 +323,8 @@ static bool describe_outputs(const struct validating *validating, struct weft_mo
     for (size_t i = 0; i < pipeline->outputs_count; i++) {
         struct weft_tensor_spec spec = {0};
         (void)source_spec(validating, &pipeline->outputs[i], &spec);
-        info->outputs[i] = (struct weft_model_tensor){.datatype = spec.datatype, .shape = spec.shape};
+        info->outputs[i] =
+            (struct weft_model_tensor){.datatype = spec.datatype, .shape = spec.shape};
         info->outputs_count++;
         if (!keep(pipeline->outputs[i].name, &info->outputs[i].name)) {
             return false;
@@ -308,7 +333,8 @@ static bool describe_outputs(const struct validating *validating, struct weft_mo
     return true;
 }
 
-enum weft_status weft_pipeline_describe(const struct weft_pipeline *pipeline, const struct weft_catalog *catalog,
+enum weft_status weft_pipeline_describe(const struct weft_pipeline *pipeline,
+                                        const struct weft_catalog *catalog,
                                         struct weft_model_info *ret_info, struct weft_error **error)
 {
     struct validating validating = {.pipeline = pipeline, .catalog = catalog};

@@ -93,10 +93,11 @@ struct unit {
 };
 
 /* A number and a unit of the table, as one word. */
-static bool with_unit(const struct weft_yaml_node *node, const struct unit *units, size_t units_count,
-                      uint64_t *ret_amount)
+static bool with_unit(const struct weft_yaml_node *node, const struct unit *units,
+                      size_t units_count, uint64_t *ret_amount)
 {
-    if (node == NULL || node->kind != WEFT_YAML_SCALAR || node->text[0] < '0' || node->text[0] > '9') {
+    if (node == NULL || node->kind != WEFT_YAML_SCALAR || node->text[0] < '0' ||
+        node->text[0] > '9') {
         return false;
     }
     char *end = NULL;
@@ -104,7 +105,8 @@ static bool with_unit(const struct weft_yaml_node *node, const struct unit *unit
     unsigned long long number = strtoull(node->text, &end, 10);
     for (size_t i = 0; errno == 0 && i < units_count; i++) {
         uint64_t amount = 0;
-        if (strcmp(end, units[i].name) == 0 && !__builtin_mul_overflow(number, units[i].factor, &amount)) {
+        if (strcmp(end, units[i].name) == 0 &&
+            !__builtin_mul_overflow(number, units[i].factor, &amount)) {
             *ret_amount = amount;
             return true;
         }
@@ -121,6 +123,7 @@ bool weft_yaml_duration_ns(const struct weft_yaml_node *node, uint64_t *ret_ns)
 
 bool weft_yaml_size_bytes(const struct weft_yaml_node *node, uint64_t *ret_bytes)
 {
-    static const struct unit units[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    static const struct unit units[] = {
+        {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
     return with_unit(node, units, sizeof(units) / sizeof(units[0]), ret_bytes);
 }

@@ -67,7 +67,8 @@ static bool next(struct reading *reading, yaml_event_t *ret_event)
         reading->out_of_memory = true;
     } else {
         const yaml_parser_t *parser = &reading->parser;
-        struct weft_location at = location(parser->error == YAML_READER_ERROR ? &parser->mark : &parser->problem_mark);
+        struct weft_location at =
+            location(parser->error == YAML_READER_ERROR ? &parser->mark : &parser->problem_mark);
         complain(reading, at, parser->problem != NULL ? parser->problem : "this is not YAML");
     }
     return false;
@@ -89,7 +90,8 @@ static bool entry_add(struct weft_yaml_node *parent, struct weft_yaml_node *take
     return true;
 }
 
-static struct weft_yaml_node *read_node(struct reading *reading, yaml_event_t *event, unsigned depth);
+static struct weft_yaml_node *read_node(struct reading *reading, yaml_event_t *event,
+                                        unsigned depth);
 
 static struct weft_yaml_node *read_scalar(struct reading *reading, struct weft_yaml_node *node,
                                           const yaml_event_t *event)
@@ -110,7 +112,8 @@ static struct weft_yaml_node *read_scalar(struct reading *reading, struct weft_y
     return node;
 }
 
-static void read_key(struct reading *reading, struct weft_yaml_node *mapping, struct weft_yaml_node *key)
+static void read_key(struct reading *reading, struct weft_yaml_node *mapping,
+                     struct weft_yaml_node *key)
 {
     if (key == NULL || reading->out_of_memory || reading->broken) {
         return;
@@ -129,7 +132,8 @@ static void read_key(struct reading *reading, struct weft_yaml_node *mapping, st
     }
 }
 
-static void read_entries(struct reading *reading, struct weft_yaml_node *node, yaml_event_type_t end, unsigned depth)
+static void read_entries(struct reading *reading, struct weft_yaml_node *node,
+                         yaml_event_type_t end, unsigned depth)
 {
     bool mapping = node->kind == WEFT_YAML_MAPPING;
     for (;;) {
@@ -163,21 +167,26 @@ static void read_entries(struct reading *reading, struct weft_yaml_node *node, y
 }
 
 /* NULL where out_of_memory or broken is set. */
-static struct weft_yaml_node *read_node(struct reading *reading, yaml_event_t *event, unsigned depth)
+static struct weft_yaml_node *read_node(struct reading *reading, yaml_event_t *event,
+                                        unsigned depth)
 {
     struct weft_location at = location(&event->start_mark);
     if (event->type == YAML_ALIAS_EVENT) {
         complain(reading, at, "aliases (*name) are not used here: write the value out");
         return NULL;
     }
-    const yaml_char_t *anchor = event->type == YAML_SCALAR_EVENT           ? event->data.scalar.anchor
-                                : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
-                                                                           : event->data.mapping_start.anchor;
-    const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT           ? event->data.scalar.tag
-                             : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
-                                                                        : event->data.mapping_start.tag;
+    const yaml_char_t *anchor = event->type == YAML_SCALAR_EVENT ? event->data.scalar.anchor
+                                : event->type == YAML_SEQUENCE_START_EVENT
+                                    ? event->data.sequence_start.anchor
+                                    : event->data.mapping_start.anchor;
+    const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT ? event->data.scalar.tag
+                             : event->type == YAML_SEQUENCE_START_EVENT
+                                 ? event->data.sequence_start.tag
+                                 : event->data.mapping_start.tag;
     if (anchor != NULL || tag != NULL) {
-        complain(reading, at, anchor != NULL ? "anchors (&name) are not used here" : "tags (!name) are not used here");
+        complain(reading, at,
+                 anchor != NULL ? "anchors (&name) are not used here"
+                                : "tags (!name) are not used here");
         return NULL;
     }
     if (depth > WEFT_YAML_DEPTH_MAX) {
@@ -217,7 +226,8 @@ static struct weft_yaml_node *read_document(struct reading *reading)
             break;
         case YAML_DOCUMENT_START_EVENT:
             if (root != NULL) {
-                complain(reading, location(&event.start_mark), "a second document begins here; one file holds one");
+                complain(reading, location(&event.start_mark),
+                         "a second document begins here; one file holds one");
             }
             break;
         case YAML_STREAM_END_EVENT:
@@ -231,8 +241,9 @@ static struct weft_yaml_node *read_document(struct reading *reading)
     return root;
 }
 
-enum weft_status weft_yaml_parse(const char *text, size_t length, struct weft_diagnostics *diagnostics,
-                                 struct weft_yaml **ret_yaml, struct weft_error **error)
+enum weft_status weft_yaml_parse(const char *text, size_t length,
+                                 struct weft_diagnostics *diagnostics, struct weft_yaml **ret_yaml,
+                                 struct weft_error **error)
 {
     if (length > WEFT_YAML_SIZE_MAX_BYTES) {
         weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, (struct weft_location){0}, NULL,
@@ -249,8 +260,8 @@ enum weft_status weft_yaml_parse(const char *text, size_t length, struct weft_di
     yaml_parser_set_input_string(&reading.parser, (const unsigned char *)text, length);
     yaml->root = read_document(&reading);
     yaml_parser_delete(&reading.parser);
-    enum weft_status status =
-        reading.out_of_memory ? weft_error_set_out_of_memory(error) : weft_diagnostics_status(diagnostics, error);
+    enum weft_status status = reading.out_of_memory ? weft_error_set_out_of_memory(error)
+                                                    : weft_diagnostics_status(diagnostics, error);
     if (status != WEFT_OK) {
         weft_yaml_free(yaml);
         return status;
@@ -277,11 +288,14 @@ const char *weft_yaml_kind_name(const struct weft_yaml_node *node)
     if (node == NULL) {
         return "nothing";
     }
-    return node->kind == WEFT_YAML_MAPPING ? "a mapping" : node->kind == WEFT_YAML_SEQUENCE ? "a list" : "a text";
+    return node->kind == WEFT_YAML_MAPPING    ? "a mapping"
+           : node->kind == WEFT_YAML_SEQUENCE ? "a list"
+                                              : "a text";
 }
 
-bool weft_yaml_check_mapping(const struct weft_yaml_node *node, const char *what, const char *const *keys,
-                             size_t keys_count, struct weft_diagnostics *diagnostics)
+bool weft_yaml_check_mapping(const struct weft_yaml_node *node, const char *what,
+                             const char *const *keys, size_t keys_count,
+                             struct weft_diagnostics *diagnostics)
 {
     if (node == NULL || node->kind != WEFT_YAML_MAPPING) {
         weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR,
@@ -298,8 +312,8 @@ bool weft_yaml_check_mapping(const struct weft_yaml_node *node, const char *what
         }
         if (!known) {
             weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, key->at,
-                                 weft_suggest(key->text, keys, keys_count), "unknown key \"%s\" in %s", key->text,
-                                 what);
+                                 weft_suggest(key->text, keys, keys_count),
+                                 "unknown key \"%s\" in %s", key->text, what);
             well = false;
         }
     }
@@ -311,14 +325,16 @@ const char *weft_yaml_check_string(const struct weft_yaml_node *node, const char
 {
     struct weft_location at = node != NULL ? node->at : (struct weft_location){0};
     if (node == NULL || node->kind != WEFT_YAML_SCALAR || node->length == 0) {
-        weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, at, NULL, "%s must be a text that is not empty, not %s",
-                             what, node != NULL && node->kind == WEFT_YAML_SCALAR ? "an empty one"
-                                                                                  : weft_yaml_kind_name(node));
+        weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, at, NULL,
+                             "%s must be a text that is not empty, not %s", what,
+                             node != NULL && node->kind == WEFT_YAML_SCALAR
+                                 ? "an empty one"
+                                 : weft_yaml_kind_name(node));
         return NULL;
     }
     if (node->length > WEFT_NAME_MAX) {
-        weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, at, NULL, "%s is longer than %d bytes", what,
-                             WEFT_NAME_MAX);
+        weft_diagnostics_add(diagnostics, WEFT_SEVERITY_ERROR, at, NULL,
+                             "%s is longer than %d bytes", what, WEFT_NAME_MAX);
         return NULL;
     }
     return node->text;

@@ -3,10 +3,11 @@
 #define WEFT_PLAN_YAML_TREE_H
 
 /*
- * A YAML file as a tree whose nodes know their line and column, so that whoever reads it can point at what is wrong.
- * It is the part of YAML that settings need: one document of mappings, sequences and scalars. Anchors, aliases and
- * tags are refused (they make small files large, and pictures of a file unlike it), and so are keys that stand twice.
- * The tree belongs to its document. Pure; one thread at a time.
+ * A YAML file as a tree whose nodes know their line and column, so that whoever reads it can point
+ * at what is wrong. It is the part of YAML that settings need: one document of mappings, sequences
+ * and scalars. Anchors, aliases and tags are refused (they make small files large, and pictures of
+ * a file unlike it), and so are keys that stand twice. The tree belongs to its document. Pure; one
+ * thread at a time.
  */
 
 #include "base/message.h"
@@ -33,8 +34,8 @@ struct weft_yaml_entry {
 struct weft_yaml_node {
     enum weft_yaml_kind kind;
     struct weft_location at;
-    bool quoted;    /* of a scalar: it is a string, whatever it looks like */
-    char *text;     /* of a scalar: UTF-8, terminated; without zero bytes inside */
+    bool quoted; /* of a scalar: it is a string, whatever it looks like */
+    char *text;  /* of a scalar: UTF-8, terminated; without zero bytes inside */
     size_t length;
     struct weft_yaml_entry *entries; /* of a sequence or mapping, in the file's order */
     size_t count;
@@ -43,9 +44,11 @@ struct weft_yaml_node {
 
 struct weft_yaml;
 
-/* Reads a document. What is wrong with the text goes to diagnostics, and the status is INVALID_ARGUMENT. */
-enum weft_status weft_yaml_parse(const char *text, size_t length, struct weft_diagnostics *diagnostics,
-                                 struct weft_yaml **ret_yaml, struct weft_error **error) WEFT_MUST_CHECK;
+/* Reads a document. What is wrong with the text goes to diagnostics, and the status is
+ * INVALID_ARGUMENT. */
+enum weft_status weft_yaml_parse(const char *text, size_t length,
+                                 struct weft_diagnostics *diagnostics, struct weft_yaml **ret_yaml,
+                                 struct weft_error **error) WEFT_MUST_CHECK;
 /* NULL is fine. */
 void weft_yaml_free(struct weft_yaml *yaml);
 /* NULL for an empty document. */
@@ -56,7 +59,8 @@ const struct weft_yaml_node *weft_yaml_find(const struct weft_yaml_node *mapping
 /* "a string", "a list", "a mapping", ...; for messages. NULL is "nothing". */
 const char *weft_yaml_kind_name(const struct weft_yaml_node *node);
 
-/* Scalars as YAML 1.2's core schema reads them; a quoted scalar is none of these. False where it is not one. */
+/* Scalars as YAML 1.2's core schema reads them; a quoted scalar is none of these. False where it is
+ * not one. */
 bool weft_yaml_is_null(const struct weft_yaml_node *node);
 WEFT_MUST_CHECK bool weft_yaml_bool(const struct weft_yaml_node *node, bool *ret_boolean);
 WEFT_MUST_CHECK bool weft_yaml_int64(const struct weft_yaml_node *node, int64_t *ret_number);
@@ -68,13 +72,17 @@ WEFT_MUST_CHECK bool weft_yaml_duration_ns(const struct weft_yaml_node *node, ui
 /* Bytes, plain ("1048576") or with a unit of 1024 ("512MiB", "4GiB", "64KiB"). */
 WEFT_MUST_CHECK bool weft_yaml_size_bytes(const struct weft_yaml_node *node, uint64_t *ret_bytes);
 
-/* Helpers that report: each adds a finding and returns false where the node is not what it should be. `what` names it
+/* Helpers that report: each adds a finding and returns false where the node is not what it should
+ * be. `what` names it
  * ("step \"a\"", "the pipeline"). */
 
-/* A mapping all of whose keys are among keys; unknown ones are each reported, with the nearest known one. */
-bool weft_yaml_check_mapping(const struct weft_yaml_node *node, const char *what, const char *const *keys,
-                             size_t keys_count, struct weft_diagnostics *diagnostics);
-/* A scalar that is not empty, at most WEFT_NAME_MAX bytes. The string is borrowed. NULL where it is not one. */
+/* A mapping all of whose keys are among keys; unknown ones are each reported, with the nearest
+ * known one. */
+bool weft_yaml_check_mapping(const struct weft_yaml_node *node, const char *what,
+                             const char *const *keys, size_t keys_count,
+                             struct weft_diagnostics *diagnostics);
+/* A scalar that is not empty, at most WEFT_NAME_MAX bytes. The string is borrowed. NULL where it is
+ * not one. */
 const char *weft_yaml_check_string(const struct weft_yaml_node *node, const char *what,
                                    struct weft_diagnostics *diagnostics);
 

@@ -21,8 +21,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline_ns(const struct weft_run *run)
 {
-    return earlier(earlier(weft_gateway_deadline_ns(run->gateway), weft_worker_deadline_ns(run->worker)),
-                   peers_deadline_ns(run));
+    return earlier(
+        earlier(weft_gateway_deadline_ns(run->gateway), weft_worker_deadline_ns(run->worker)),
+        peers_deadline_ns(run));
 }
 
 static void finish_if_closed(struct weft_run *run);
@@ -47,7 +48,8 @@ static void pump(void *context)
     }
     peers_tick(run, now_ns);
     if (weft_timer_set(&run->timer, next_deadline_ns(run)) != WEFT_OK) {
-        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "out of memory for a timer: deadlines may pass unnoticed");
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL,
+                 "out of memory for a timer: deadlines may pass unnoticed");
     }
     finish_if_closed(run);
 }
@@ -63,13 +65,15 @@ static enum weft_status copy_models(struct weft_run *run, struct weft_error **er
 {
     struct weft_model **models = NULL;
     size_t count = 0;
-    enum weft_status status = weft_repository_ready(run->options.repository, &models, &count, error);
+    enum weft_status status =
+        weft_repository_ready(run->options.repository, &models, &count, error);
     if (status != WEFT_OK) {
         return status;
     }
     struct weft_model_info *infos = calloc(count + 1, sizeof(*infos));
     size_t copied = 0;
-    while (infos != NULL && copied < count && weft_model_info_copy(weft_model_info(models[copied]), &infos[copied])) {
+    while (infos != NULL && copied < count &&
+           weft_model_info_copy(weft_model_info(models[copied]), &infos[copied])) {
         copied++;
     }
     for (size_t i = 0; i < count; i++) {
@@ -81,7 +85,8 @@ static enum weft_status copy_models(struct weft_run *run, struct weft_error **er
         weft_node_info_fini(&partial);
         return weft_error_set_out_of_memory(error);
     }
-    struct weft_node_info old = {.models = run->self.models, .models_count = run->self.models_count};
+    struct weft_node_info old = {.models = run->self.models,
+                                 .models_count = run->self.models_count};
     weft_node_info_fini(&old);
     run->self.models = infos;
     run->self.models_count = count;
@@ -92,9 +97,10 @@ void weft_run_models_changed(struct weft_run *run)
 {
     cleanup_error struct weft_error *error = NULL;
     run->cluster_version++;
-    if (copy_models(run, &error) != WEFT_OK || weft_gateway_node(run->gateway, &run->self, &error) != WEFT_OK) {
-        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "the models of this node cannot be announced: %s",
-                 weft_error_message(error));
+    if (copy_models(run, &error) != WEFT_OK ||
+        weft_gateway_node(run->gateway, &run->self, &error) != WEFT_OK) {
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL,
+                 "the models of this node cannot be announced: %s", weft_error_message(error));
         return;
     }
     announce(run);
@@ -219,7 +225,8 @@ static void peers_closed(void *context)
 /* Nothing of the engine may be under way any more when its memory goes. */
 static void finish_if_closed(struct weft_run *run)
 {
-    if (!run->closing || !run->peers_closed || run->tasks_open > 0 || weft_gateway_requests_count(run->gateway) > 0) {
+    if (!run->closing || !run->peers_closed || run->tasks_open > 0 ||
+        weft_gateway_requests_count(run->gateway) > 0) {
         return;
     }
     void (*closed)(void *) = run->closed;

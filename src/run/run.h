@@ -3,9 +3,10 @@
 #define WEFT_RUN_RUN_H
 
 /*
- * The engine of a node: performs what `sched` decides. It holds the node's worker and gateway, a session with every
- * other node, the pipelines, and the records of recent requests; it runs models and joins, sends values, and keeps the
- * timers. Made by the composition root, used by `serve`; the loop's thread.
+ * The engine of a node: performs what `sched` decides. It holds the node's worker and gateway, a
+ * session with every other node, the pipelines, and the records of recent requests; it runs models
+ * and joins, sends values, and keeps the timers. Made by the composition root, used by `serve`; the
+ * loop's thread.
  */
 
 #include "base/log.h"
@@ -49,19 +50,20 @@ enum weft_status weft_run_add_node(struct weft_run *run, const char *name, const
                                    struct weft_error **error) WEFT_MUST_CHECK;
 /* What the repository has, has changed: announces it to the cluster. */
 void weft_run_models_changed(struct weft_run *run);
-/* Open requests end with UNAVAILABLE, tasks are stopped; `closed` is called once, later; the memory is gone then. The
- * listener must be closed before. */
+/* Open requests end with UNAVAILABLE, tasks are stopped; `closed` is called once, later; the memory
+ * is gone then. The listener must be closed before. */
 void weft_run_close(struct weft_run *run, void (*closed)(void *context), void *context);
 
 /* --- pipelines and models --- */
 
-/* Takes the pipeline on success. One of the same name is replaced; requests under way keep the old one. */
+/* Takes the pipeline on success. One of the same name is replaced; requests under way keep the old
+ * one. */
 enum weft_status weft_run_add_pipeline(struct weft_run *run, struct weft_pipeline *take_pipeline,
                                        struct weft_error **error) WEFT_MUST_CHECK;
 size_t weft_run_pipelines_count(const struct weft_run *run);
 const struct weft_pipeline *weft_run_pipeline_at(const struct weft_run *run, size_t index);
-/* A pipeline, or a model of any node, as metadata. version NULL = the newest. NOT_FOUND with a suggestion. The caller
- * calls weft_model_info_fini. */
+/* A pipeline, or a model of any node, as metadata. version NULL = the newest. NOT_FOUND with a
+ * suggestion. The caller calls weft_model_info_fini. */
 enum weft_status weft_run_describe(struct weft_run *run, const char *name, const char *version,
                                    struct weft_model_info *ret_info,
                                    struct weft_error **error) WEFT_MUST_CHECK;
@@ -90,7 +92,8 @@ struct weft_run_request {
 struct weft_run_events {
     /* A part of a streamed answer. May be NULL: then only the last part counts. */
     void (*part)(void *context, const char *output, struct weft_value *value);
-    /* The end, once, never from inside weft_run_start. error NULL: with outputs; borrowed. The call is gone then. */
+    /* The end, once, never from inside weft_run_start. error NULL: with outputs; borrowed. The call
+     * is gone then. */
     void (*done)(void *context, struct weft_error *error, const struct weft_values *outputs);
 };
 
@@ -102,7 +105,8 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
 /* The client has left; `done` follows with CANCELLED. */
 void weft_run_cancel(struct weft_run_call *call);
 
-/* Writes the record of the latest request with that id (docs/run.schema.json) as JSON. False where there is none. */
+/* Writes the record of the latest request with that id (docs/run.schema.json) as JSON. False where
+ * there is none. */
 bool weft_run_record_write(const struct weft_run *run, const char *id, struct weft_text *text);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/run_parts.h"
 
-static enum weft_status family(struct weft_run *run, enum weft_metric_kind kind, const char *name, const char *help,
-                               const char *first_label, const char *second_label, struct weft_metric_family **ret_family,
-                               struct weft_error **error)
+static enum weft_status family(struct weft_run *run, enum weft_metric_kind kind, const char *name,
+                               const char *help, const char *first_label, const char *second_label,
+                               struct weft_metric_family **ret_family, struct weft_error **error)
 {
     struct weft_metric_definition definition = {.kind = kind, .name = name, .help = help};
     definition.labels[0] = first_label;
@@ -45,52 +45,61 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
         struct weft_metric_family **family;
         struct weft_metric **gauge;
     } families[] = {
-        {WEFT_METRIC_COUNTER, "weft_requests_total", "Requests that ended, by pipeline and status.", "pipeline",
-         "status", &m->requests, NULL},
-        {WEFT_METRIC_HISTOGRAM, "weft_request_duration_seconds", "From a request's start to its end.", "pipeline", NULL,
-         &m->request_seconds, NULL},
-        {WEFT_METRIC_COUNTER, "weft_tasks_total", "Tasks that this node ended, by model and result.", "model", "result",
-         &m->tasks, NULL},
-        {WEFT_METRIC_HISTOGRAM, "weft_task_compute_seconds", "What the model took for a task.", "model", NULL,
-         &m->task_seconds, NULL},
-        {WEFT_METRIC_COUNTER, "weft_edge_raw_bytes_total", "Bytes of values sent, before encoding.", "to", NULL,
-         &m->edge_raw, NULL},
-        {WEFT_METRIC_COUNTER, "weft_edge_wire_bytes_total", "Bytes of values sent, as encoded.", "to", NULL,
-         &m->edge_wire, NULL},
-        {WEFT_METRIC_COUNTER, "weft_peer_sent_bytes_total", "Socket bytes sent to another node, framing included.",
-         "peer", NULL, &m->peer_sent, NULL},
+        {WEFT_METRIC_COUNTER, "weft_requests_total", "Requests that ended, by pipeline and status.",
+         "pipeline", "status", &m->requests, NULL},
+        {WEFT_METRIC_HISTOGRAM, "weft_request_duration_seconds",
+         "From a request's start to its end.", "pipeline", NULL, &m->request_seconds, NULL},
+        {WEFT_METRIC_COUNTER, "weft_tasks_total",
+         "Tasks that this node ended, by model and result.", "model", "result", &m->tasks, NULL},
+        {WEFT_METRIC_HISTOGRAM, "weft_task_compute_seconds", "What the model took for a task.",
+         "model", NULL, &m->task_seconds, NULL},
+        {WEFT_METRIC_COUNTER, "weft_edge_raw_bytes_total", "Bytes of values sent, before encoding.",
+         "to", NULL, &m->edge_raw, NULL},
+        {WEFT_METRIC_COUNTER, "weft_edge_wire_bytes_total", "Bytes of values sent, as encoded.",
+         "to", NULL, &m->edge_wire, NULL},
+        {WEFT_METRIC_COUNTER, "weft_peer_sent_bytes_total",
+         "Socket bytes sent to another node, framing included.", "peer", NULL, &m->peer_sent, NULL},
         {WEFT_METRIC_COUNTER, "weft_peer_received_bytes_total",
-         "Socket bytes received from another node, framing included.", "peer", NULL, &m->peer_received, NULL},
-        {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge, &m->slots_used},
-        {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge, &m->tasks_ready},
-        {WEFT_METRIC_GAUGE, "weft_requests_open", "Requests under way at this gateway.", NULL, NULL, &gauge,
-         &m->requests_open},
-        {WEFT_METRIC_GAUGE, "weft_plans", "Plans that this node keeps prepared.", NULL, NULL, &gauge, &m->plans},
+         "Socket bytes received from another node, framing included.", "peer", NULL,
+         &m->peer_received, NULL},
+        {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge,
+         &m->slots_used},
+        {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge,
+         &m->tasks_ready},
+        {WEFT_METRIC_GAUGE, "weft_requests_open", "Requests under way at this gateway.", NULL, NULL,
+         &gauge, &m->requests_open},
+        {WEFT_METRIC_GAUGE, "weft_plans", "Plans that this node keeps prepared.", NULL, NULL,
+         &gauge, &m->plans},
     };
     enum weft_status status = WEFT_OK;
     for (size_t i = 0; status == WEFT_OK && i < sizeof(families) / sizeof(families[0]); i++) {
-        status = family(run, families[i].kind, families[i].name, families[i].help, families[i].first,
-                        families[i].second, families[i].family, error);
+        status = family(run, families[i].kind, families[i].name, families[i].help,
+                        families[i].first, families[i].second, families[i].family, error);
         if (status == WEFT_OK && families[i].gauge != NULL) {
             *families[i].gauge = weft_metric_series(gauge, NULL);
         }
     }
-    return status == WEFT_OK ? weft_metrics_add_collector(run->options.metrics, collect, run, error) : status;
+    return status == WEFT_OK ? weft_metrics_add_collector(run->options.metrics, collect, run, error)
+                             : status;
 }
 
-void metrics_task(struct weft_run *run, const struct weft_task *task, bool well, uint64_t compute_ns)
+void metrics_task(struct weft_run *run, const struct weft_task *task, bool well,
+                  uint64_t compute_ns)
 {
     const char *labels[] = {task->step->model, well ? "ok" : "error"};
     weft_metric_count(weft_metric_series(run->metrics.tasks, labels), 1);
-    weft_metric_observe(weft_metric_series(run->metrics.task_seconds, labels), (double)compute_ns / 1e9);
+    weft_metric_observe(weft_metric_series(run->metrics.task_seconds, labels),
+                        (double)compute_ns / 1e9);
 }
 
-void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status, uint64_t duration_ns)
+void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status,
+                     uint64_t duration_ns)
 {
     const char *labels[] = {pipeline, weft_status_name(status)};
     weft_metric_count(weft_metric_series(run->metrics.requests, labels), 1);
     if (status == WEFT_OK) {
-        weft_metric_observe(weft_metric_series(run->metrics.request_seconds, labels), (double)duration_ns / 1e9);
+        weft_metric_observe(weft_metric_series(run->metrics.request_seconds, labels),
+                            (double)duration_ns / 1e9);
     }
 }
 

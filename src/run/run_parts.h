@@ -3,9 +3,9 @@
 #define WEFT_RUN_RUN_PARTS_H
 
 /*
- * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions and sending), run_tasks.c
- * (models and joins), run_requests.c (clients' calls), run_pipelines.c (what can be called) and run_records.c (what
- * happened). Nobody else includes it.
+ * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions and
+ * sending), run_tasks.c (models and joins), run_requests.c (clients' calls), run_pipelines.c (what
+ * can be called) and run_records.c (what happened). Nobody else includes it.
  */
 
 #include "base/list.h"
@@ -39,7 +39,7 @@ struct pipeline_entry {
 /* An edge of a request, as the record shows it. */
 struct record_edge {
     uint32_t from_step, from_output, to_step, to_input;
-    bool known; /* a report has said what it carried */
+    bool known;  /* a report has said what it carried */
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
     char lane_asked[16], lane_used[16], codec[16];
@@ -68,8 +68,9 @@ struct record {
     size_t steps_count;
     struct record_edge *edges;
     size_t edges_count;
-    struct weft_pipeline_edge *plan_edges; /* borrowed from nothing: lane pointers are not used after start */
-    char **outputs;                        /* names for edges to the gateway, and inputs for edges from it */
+    struct weft_pipeline_edge
+        *plan_edges; /* borrowed from nothing: lane pointers are not used after start */
+    char **outputs;  /* names for edges to the gateway, and inputs for edges from it */
     size_t outputs_count;
     char **inputs;
     size_t inputs_count;
@@ -103,8 +104,8 @@ struct weft_run {
     struct node_session **sessions;
     size_t sessions_count;
 
-    struct weft_list local;     /* of local_message */
-    struct weft_deferred pump;  /* brings local messages and sets the timer */
+    struct weft_list local;    /* of local_message */
+    struct weft_deferred pump; /* brings local messages and sets the timer */
     struct weft_timer timer;
     struct weft_peer_sent sent; /* by the session's last send */
 
@@ -133,13 +134,15 @@ void peers_free(struct weft_run *run);
 void peers_tick(struct weft_run *run, uint64_t now_ns);
 uint64_t peers_deadline_ns(const struct weft_run *run);
 void announce(struct weft_run *run);
-enum weft_status send_to_node(void *context, const struct weft_plan_node *to, struct weft_message *take_message,
+enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
+                              struct weft_message *take_message,
                               struct weft_send_outcome *ret_outcome, struct weft_error **error);
 void dispatch(struct weft_run *run, struct weft_message *message, const char *node);
 
 /* run_tasks.c */
 extern const size_t task_bytes;
-enum weft_status task_check(void *context, const struct weft_plan_task *task, struct weft_error **error);
+enum weft_status task_check(void *context, const struct weft_plan_task *task,
+                            struct weft_error **error);
 void task_start(void *context, struct weft_task *task);
 void task_stop(void *context, struct weft_task *task);
 
@@ -153,19 +156,22 @@ void pipelines_free(struct weft_run *run);
 void pipeline_released(void *context, const struct weft_pipeline *pipeline);
 
 /* run_records.c */
-struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline, const char *id,
-                          const struct weft_trace *trace);
+struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline,
+                          const char *id, const struct weft_trace *trace);
 void record_placed(struct record *record, const struct weft_request *request);
-void record_report(struct record *record, const struct weft_request *request, const struct weft_report *report);
-void record_sent(struct record *record, const struct weft_request *request, uint32_t input, const char *node,
-                 uint64_t raw_bytes, const struct weft_send_outcome *outcome);
+void record_report(struct record *record, const struct weft_request *request,
+                   const struct weft_report *report);
+void record_sent(struct record *record, const struct weft_request *request, uint32_t input,
+                 const char *node, uint64_t raw_bytes, const struct weft_send_outcome *outcome);
 void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes);
 void records_free(struct weft_run *run);
 
 /* run_metrics.c */
 enum weft_status metrics_start(struct weft_run *run, struct weft_error **error);
-void metrics_task(struct weft_run *run, const struct weft_task *task, bool well, uint64_t compute_ns);
-void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status, uint64_t duration_ns);
+void metrics_task(struct weft_run *run, const struct weft_task *task, bool well,
+                  uint64_t compute_ns);
+void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status,
+                     uint64_t duration_ns);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
 
 #endif

@@ -26,16 +26,15 @@ void dispatch(struct weft_run *run, struct weft_message *message, const char *no
 
 static void node_lost(struct node_session *node)
 {
-    if (node->generation == 0) {
-        return;
-    }
     struct weft_run *run = node->run;
     uint64_t generation = node->generation;
     uint64_t now_ns = weft_loop_now_ns();
     const char *name = weft_peer_name(node->peer);
     node->generation = 0;
     run->cluster_version++;
-    weft_log(run->options.log, WEFT_LOG_WARNING, NULL, "node \"%s\" is gone", name);
+    if (generation != 0) {
+        weft_log(run->options.log, WEFT_LOG_WARNING, NULL, "node \"%s\" is gone", name);
+    }
     weft_gateway_peer_lost(run->gateway, name, generation, now_ns);
     weft_worker_peer_lost(run->worker, name, generation, now_ns);
 }
@@ -45,7 +44,8 @@ static void hello(struct node_session *node, const struct weft_node_info *info)
     struct weft_run *run = node->run;
     cleanup_error struct weft_error *error = NULL;
     if (info->name == NULL || strcmp(info->name, weft_peer_name(node->peer)) != 0) {
-        weft_log(run->options.log, WEFT_LOG_WARNING, NULL, "node \"%s\" says it is another, and is not listened to",
+        weft_log(run->options.log, WEFT_LOG_WARNING, NULL,
+                 "node \"%s\" says it is another, and is not listened to",
                  weft_peer_name(node->peer));
         return;
     }
@@ -56,14 +56,16 @@ static void hello(struct node_session *node, const struct weft_node_info *info)
         node_lost(node);
     }
     if (node->generation == 0) {
-        weft_log(run->options.log, WEFT_LOG_INFO, NULL, "node \"%s\" at %s is here, with %zu models", info->name,
-                 info->address != NULL ? info->address : "an address of its own", info->models_count);
+        weft_log(run->options.log, WEFT_LOG_INFO, NULL,
+                 "node \"%s\" at %s is here, with %zu models", info->name,
+                 info->address != NULL ? info->address : "an address of its own",
+                 info->models_count);
     }
     node->generation = info->generation;
     run->cluster_version++;
     if (weft_gateway_node(run->gateway, info, &error) != WEFT_OK) {
-        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s", info->name,
-                 weft_error_message(error));
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s",
+                 info->name, weft_error_message(error));
     }
 }
 
@@ -93,8 +95,8 @@ static void say_hello(struct node_session *node)
     cleanup_error struct weft_error *error = NULL;
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_HELLO);
     if (message == NULL || !weft_node_info_copy(&node->run->self, &message->hello)) {
-        weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL, "out of memory: node \"%s\" is not told of this one",
-                 weft_peer_name(node->peer));
+        weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL,
+                 "out of memory: node \"%s\" is not told of this one", weft_peer_name(node->peer));
         return;
     }
     if (weft_session_send(node->session, message, weft_loop_now_ns(), &error) == WEFT_OK) {
@@ -127,8 +129,8 @@ static void session_send(void *context, const struct weft_envelope *envelope)
 
 /* --- the streams --- */
 
-static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer, struct node_session **ret_node,
-                                    struct weft_error **error)
+static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer,
+                                    struct node_session **ret_node, struct weft_error **error)
 {
     *ret_node = weft_peer_data(peer);
     if (*ret_node != NULL) {
@@ -145,7 +147,8 @@ static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer
         return weft_error_set_out_of_memory(error);
     }
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
-    struct weft_session_host host = {session_send, session_deliver, session_lost, session_undelivered, node};
+    struct weft_session_host host = {session_send, session_deliver, session_lost,
+                                     session_undelivered, node};
     node->run = run;
     node->peer = peer;
     node->session = weft_session_new(&options, &host, wall_ns());
@@ -165,8 +168,8 @@ static void connected(void *context, struct weft_peer *peer)
     cleanup_error struct weft_error *error = NULL;
     struct node_session *node = NULL;
     if (session_for(run, peer, &node, &error) != WEFT_OK) {
-        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s", weft_peer_name(peer),
-                 weft_error_message(error));
+        weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s",
+                 weft_peer_name(peer), weft_error_message(error));
         return;
     }
     /* HELLO goes first, so that the other end knows who speaks. */
@@ -201,7 +204,8 @@ enum weft_status peers_start(struct weft_run *run, struct weft_error **error)
     return weft_peers_new(run->options.link, run->name, &events, run, &run->peers, error);
 }
 
-enum weft_status weft_run_serve(struct weft_run *run, struct weft_grpc_server *server, struct weft_error **error)
+enum weft_status weft_run_serve(struct weft_run *run, struct weft_grpc_server *server,
+                                struct weft_error **error)
 {
     return weft_peers_serve(run->peers, server, error);
 }
@@ -273,7 +277,8 @@ void announce(struct weft_run *run)
 
 /* --- sending --- */
 
-static enum weft_status send_local(struct weft_run *run, struct weft_message *take_message, struct weft_error **error)
+static enum weft_status send_local(struct weft_run *run, struct weft_message *take_message,
+                                   struct weft_error **error)
 {
     struct local_message *local = malloc(sizeof(*local));
     if (local == NULL) {
@@ -286,22 +291,24 @@ static enum weft_status send_local(struct weft_run *run, struct weft_message *ta
 }
 
 /* A node that a plan names and nobody has told us of before. */
-static enum weft_status introduce(struct weft_run *run, const struct weft_plan_node *to, struct node_session **ret_node,
-                                  struct weft_error **error)
+static enum weft_status introduce(struct weft_run *run, const struct weft_plan_node *to,
+                                  struct node_session **ret_node, struct weft_error **error)
 {
     struct weft_peer *peer = NULL;
     enum weft_status status = weft_peers_add(run->peers, to->name, to->address, &peer, error);
     return status == WEFT_OK ? session_for(run, peer, ret_node, error) : status;
 }
 
-enum weft_status send_to_node(void *context, const struct weft_plan_node *to, struct weft_message *take_message,
+enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
+                              struct weft_message *take_message,
                               struct weft_send_outcome *ret_outcome, struct weft_error **error)
 {
     struct weft_run *run = context;
     *ret_outcome = (struct weft_send_outcome){.lane = "grpc", .codec = "identity"};
     if (strcmp(to->name, run->name) == 0) {
         if (to->generation != run->options.generation) {
-            return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted", to->name);
+            return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted",
+                                  to->name);
         }
         ret_outcome->lane = "local";
         return send_local(run, take_message, error);
@@ -317,10 +324,12 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to, st
         return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted", to->name);
     }
     run->sent = (struct weft_peer_sent){0};
-    uint64_t raw_bytes = take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
-                             ? weft_value_size_bytes(take_message->deliver.value)
-                             : 0;
-    enum weft_status status = weft_session_send(node->session, take_message, weft_loop_now_ns(), error);
+    uint64_t raw_bytes =
+        take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
+            ? weft_value_size_bytes(take_message->deliver.value)
+            : 0;
+    enum weft_status status =
+        weft_session_send(node->session, take_message, weft_loop_now_ns(), error);
     if (status == WEFT_OK) {
         metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);
         ret_outcome->wire_bytes = run->sent.wire_bytes;

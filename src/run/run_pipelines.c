@@ -31,13 +31,16 @@ void pipeline_released(void *context, const struct weft_pipeline *pipeline)
 
 /* --- the models of the cluster --- */
 
-static const struct weft_model_info *find_model(const struct weft_run *run, const char *name, const char *version)
+static const struct weft_model_info *find_model(const struct weft_run *run, const char *name,
+                                                const char *version)
 {
     const struct weft_model_info *best = NULL;
     for (size_t i = 0; i < weft_gateway_nodes_count(run->gateway); i++) {
         const struct weft_node_info *node = weft_gateway_node_at(run->gateway, i);
-        const struct weft_model_info *model = node != NULL ? weft_node_find_model(node, name, version) : NULL;
-        if (model != NULL && (best == NULL || strtoull(model->version, NULL, 10) > strtoull(best->version, NULL, 10))) {
+        const struct weft_model_info *model =
+            node != NULL ? weft_node_find_model(node, name, version) : NULL;
+        if (model != NULL && (best == NULL || strtoull(model->version, NULL, 10) >
+                                                  strtoull(best->version, NULL, 10))) {
             best = model;
         }
     }
@@ -71,8 +74,8 @@ static const struct weft_model_info **all_models(const struct weft_run *run, siz
 
 /* --- what can be called --- */
 
-static struct pipeline_entry *find_entry(const struct weft_run *run, const char *name, bool implicit,
-                                         const char *version)
+static struct pipeline_entry *find_entry(const struct weft_run *run, const char *name,
+                                         bool implicit, const char *version)
 {
     for (size_t i = 0; i < run->pipelines_count; i++) {
         struct pipeline_entry *entry = run->pipelines[i];
@@ -84,10 +87,12 @@ static struct pipeline_entry *find_entry(const struct weft_run *run, const char 
     return NULL;
 }
 
-static enum weft_status add_entry(struct weft_run *run, struct pipeline_entry *take_entry, struct weft_error **error)
+static enum weft_status add_entry(struct weft_run *run, struct pipeline_entry *take_entry,
+                                  struct weft_error **error)
 {
     if (run->pipelines_count >= WEFT_RUN_PIPELINES_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "the node has %d pipelines already, which is the limit",
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "the node has %d pipelines already, which is the limit",
                               WEFT_RUN_PIPELINES_MAX);
     }
     struct pipeline_entry **entries =
@@ -100,8 +105,8 @@ static enum weft_status add_entry(struct weft_run *run, struct pipeline_entry *t
     return WEFT_OK;
 }
 
-static enum weft_status replace(struct weft_run *run, struct pipeline_entry *entry, struct weft_pipeline *take_pipeline,
-                                struct weft_error **error)
+static enum weft_status replace(struct weft_run *run, struct pipeline_entry *entry,
+                                struct weft_pipeline *take_pipeline, struct weft_error **error)
 {
     enum weft_status status = weft_gateway_forget(run->gateway, entry->pipeline, error);
     if (status == WEFT_OK) {
@@ -131,8 +136,8 @@ enum weft_status weft_run_add_pipeline(struct weft_run *run, struct weft_pipelin
     return WEFT_OK;
 }
 
-static bool tensors_equal(const struct weft_model_tensor *a, size_t a_count, const struct weft_model_tensor *b,
-                          size_t b_count)
+static bool tensors_equal(const struct weft_model_tensor *a, size_t a_count,
+                          const struct weft_model_tensor *b, size_t b_count)
 {
     bool equal = a_count == b_count;
     for (size_t i = 0; equal && i < a_count; i++) {
@@ -144,11 +149,13 @@ static bool tensors_equal(const struct weft_model_tensor *a, size_t a_count, con
 
 static bool infos_equal(const struct weft_model_info *a, const struct weft_model_info *b)
 {
-    return strcmp(a->version, b->version) == 0 && tensors_equal(a->inputs, a->inputs_count, b->inputs, b->inputs_count) &&
+    return strcmp(a->version, b->version) == 0 &&
+           tensors_equal(a->inputs, a->inputs_count, b->inputs, b->inputs_count) &&
            tensors_equal(a->outputs, a->outputs_count, b->outputs, b->outputs_count);
 }
 
-/* The implicit pipeline of a model, made anew where the model's tensors are others than they were. */
+/* The implicit pipeline of a model, made anew where the model's tensors are others than they were.
+ */
 static enum weft_status implicit_pipeline(struct weft_run *run, const struct weft_model_info *model,
                                           const char *version, struct weft_pipeline **ret_pipeline,
                                           struct weft_error **error)
@@ -183,7 +190,8 @@ static enum weft_status implicit_pipeline(struct weft_run *run, const struct wef
             weft_model_info_fini(&copy);
             return weft_error_set_out_of_memory(error);
         }
-        *entry = (struct pipeline_entry){.pipeline = pipeline, .implicit = true, .version = version_copy, .info = copy};
+        *entry = (struct pipeline_entry){
+            .pipeline = pipeline, .implicit = true, .version = version_copy, .info = copy};
         status = add_entry(run, entry, error);
         if (status != WEFT_OK) {
             entry_free(entry);
@@ -199,8 +207,8 @@ static enum weft_status implicit_pipeline(struct weft_run *run, const struct wef
     return WEFT_OK;
 }
 
-static enum weft_status unknown_name(const struct weft_run *run, const char *name, const char *version,
-                                     struct weft_error **error)
+static enum weft_status unknown_name(const struct weft_run *run, const char *name,
+                                     const char *version, struct weft_error **error)
 {
     size_t count = 0;
     cleanup_free const struct weft_model_info **models = all_models(run, &count);
@@ -215,9 +223,10 @@ static enum weft_status unknown_name(const struct weft_run *run, const char *nam
         names[names_count++] = run->pipelines[i]->pipeline->name;
     }
     if (other_version) {
-        return weft_error_set(error, WEFT_NOT_FOUND, version != NULL && version[0] != '\0'
-                                                         ? "model \"%s\" has no ready version \"%s\""
-                                                         : "model \"%s\" is not ready%s",
+        return weft_error_set(error, WEFT_NOT_FOUND,
+                              version != NULL && version[0] != '\0'
+                                  ? "model \"%s\" has no ready version \"%s\""
+                                  : "model \"%s\" is not ready%s",
                               name, version != NULL ? version : "");
     }
     enum weft_status status =

@@ -89,7 +89,8 @@ static bool fill_edges(struct record *record, const struct weft_pipeline *pipeli
         edge->from_output = edges[i].from_output;
         edge->to_step = edges[i].to_step;
         edge->to_input = edges[i].to_input;
-        snprintf(edge->lane_asked, sizeof(edge->lane_asked), "%s", edges[i].lane != NULL ? edges[i].lane : "auto");
+        snprintf(edge->lane_asked, sizeof(edge->lane_asked), "%s",
+                 edges[i].lane != NULL ? edges[i].lane : "auto");
     }
     return true;
 }
@@ -115,11 +116,13 @@ static bool fill_names(struct record *record, const struct weft_pipeline *pipeli
     return copied;
 }
 
-/* Only requests that have a name can be asked about afterwards. NULL without memory, too: a record is a courtesy. */
-struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline, const char *id,
-                          const struct weft_trace *trace)
+/* Only requests that have a name can be asked about afterwards. NULL without memory, too: a record
+ * is a courtesy. */
+struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline,
+                          const char *id, const struct weft_trace *trace)
 {
-    if (id == NULL || id[0] == '\0' || (run->records_count >= WEFT_RUN_RECORDS_MAX && !make_room(run))) {
+    if (id == NULL || id[0] == '\0' ||
+        (run->records_count >= WEFT_RUN_RECORDS_MAX && !make_room(run))) {
         return NULL;
     }
     struct record *record = calloc(1, sizeof(*record));
@@ -133,8 +136,9 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
     record->version = strdup(pipeline->version);
     record->trace = *trace;
     record->start_ns = wall_ns();
-    if (record->id == NULL || record->pipeline == NULL || record->version == NULL || !fill_steps(record, pipeline) ||
-        !fill_edges(record, pipeline) || !fill_names(record, pipeline)) {
+    if (record->id == NULL || record->pipeline == NULL || record->version == NULL ||
+        !fill_steps(record, pipeline) || !fill_edges(record, pipeline) ||
+        !fill_names(record, pipeline)) {
         record_free(run, record);
         return NULL;
     }
@@ -161,8 +165,9 @@ static bool goes_to(const struct record *record, const struct record_edge *edge,
 }
 
 /* One crossing serves every edge from that output to that node; only the first counts its bytes. */
-static void note_crossing(struct record *record, uint32_t from_step, uint32_t from_output, const char *node,
-                          const char *gateway, const struct weft_report_transfer *transfer)
+static void note_crossing(struct record *record, uint32_t from_step, uint32_t from_output,
+                          const char *node, const char *gateway,
+                          const struct weft_report_transfer *transfer)
 {
     bool first = true;
     for (size_t i = 0; i < record->edges_count; i++) {
@@ -178,13 +183,14 @@ static void note_crossing(struct record *record, uint32_t from_step, uint32_t fr
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
         snprintf(edge->lane_used, sizeof(edge->lane_used), "%s",
                  transfer->lane_used != NULL ? transfer->lane_used : "");
-        snprintf(edge->codec, sizeof(edge->codec), "%s", transfer->codec != NULL ? transfer->codec : "");
+        snprintf(edge->codec, sizeof(edge->codec), "%s",
+                 transfer->codec != NULL ? transfer->codec : "");
         first = false;
     }
 }
 
-void record_sent(struct record *record, const struct weft_request *request, uint32_t input, const char *node,
-                 uint64_t raw_bytes, const struct weft_send_outcome *outcome)
+void record_sent(struct record *record, const struct weft_request *request, uint32_t input,
+                 const char *node, uint64_t raw_bytes, const struct weft_send_outcome *outcome)
 {
     record_placed(record, request);
     struct weft_report_transfer transfer = {
@@ -198,7 +204,8 @@ void record_sent(struct record *record, const struct weft_request *request, uint
     note_crossing(record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
 }
 
-void record_report(struct record *record, const struct weft_request *request, const struct weft_report *report)
+void record_report(struct record *record, const struct weft_request *request,
+                   const struct weft_report *report)
 {
     record_placed(record, request);
     if (report->step >= record->steps_count) {
@@ -220,9 +227,10 @@ void record_report(struct record *record, const struct weft_request *request, co
     step->cache_hit = report->cache_hit;
     for (size_t i = 0; i < report->transfers_count; i++) {
         const struct weft_report_transfer *transfer = &report->transfers[i];
-        const char *node = transfer->to_node < request->nodes_count ? request->nodes[transfer->to_node].name : "";
-        note_crossing(record, report->step, transfer->output, node, request->nodes[request->gateway_node].name,
-                      transfer);
+        const char *node =
+            transfer->to_node < request->nodes_count ? request->nodes[transfer->to_node].name : "";
+        note_crossing(record, report->step, transfer->output, node,
+                      request->nodes[request->gateway_node].name, transfer);
     }
 }
 
@@ -265,7 +273,8 @@ static const char *step_name(const struct record *record, uint32_t step)
     return step == WEFT_STEP_GATEWAY ? "" : record->steps[step].name;
 }
 
-static void write_edge(struct weft_text *text, const struct record *record, const struct record_edge *edge)
+static void write_edge(struct weft_text *text, const struct record *record,
+                       const struct record_edge *edge)
 {
     weft_text_append_string(text, "{");
     member(text, "producer", step_name(record, edge->from_step));
@@ -280,9 +289,10 @@ static void write_edge(struct weft_text *text, const struct record *record, cons
     member(text, "lane_used", edge->lane_used);
     member(text, "codec", edge->codec);
     weft_text_printf(text,
-                     "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64 ",\"copied_bytes\":%" PRIu64
-                     "}",
-                     edge->shared ? "true" : "false", edge->raw_bytes, edge->wire_bytes, edge->copied_bytes);
+                     "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64
+                     ",\"copied_bytes\":%" PRIu64 "}",
+                     edge->shared ? "true" : "false", edge->raw_bytes, edge->wire_bytes,
+                     edge->copied_bytes);
 }
 
 static void write_error(struct weft_text *text, const struct weft_error *error)
@@ -310,12 +320,16 @@ static void write_record(struct weft_text *text, const struct record *record)
         weft_trace_format(&record->trace, traceparent);
         member(text, "traceparent", traceparent);
     }
-    member(text, "state", !record->ended ? "running" : record->error != NULL ? "failed" : "finished");
+    member(text, "state",
+           !record->ended          ? "running"
+           : record->error != NULL ? "failed"
+                                   : "finished");
     weft_text_printf(text,
                      "\"settled\":%s,\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
-                     ",\"gateway\":{\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 "},\"steps\":[",
-                     record->settled ? "true" : "false", record->start_ns, record->end_ns, record->gateway_in_bytes,
-                     record->gateway_out_bytes);
+                     ",\"gateway\":{\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64
+                     "},\"steps\":[",
+                     record->settled ? "true" : "false", record->start_ns, record->end_ns,
+                     record->gateway_in_bytes, record->gateway_out_bytes);
     for (size_t i = 0; i < record->steps_count; i++) {
         weft_text_append_string(text, i > 0 ? "," : "");
         write_step(text, &record->steps[i]);
@@ -334,7 +348,8 @@ static void write_record(struct weft_text *text, const struct record *record)
 
 bool weft_run_record_write(const struct weft_run *run, const char *id, struct weft_text *text)
 {
-    for (const struct weft_list *link = run->records.previous; link != &run->records; link = link->previous) {
+    for (const struct weft_list *link = run->records.previous; link != &run->records;
+         link = link->previous) {
         const struct record *record = weft_list_entry(link, struct record, link);
         if (strcmp(record->id, id) == 0) {
             write_record(text, record);

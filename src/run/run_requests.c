@@ -5,7 +5,8 @@
 #include "base/suggest.h"
 #include "run/run_parts.h"
 
-static void gateway_part(void *context, struct weft_request *request, uint32_t output, struct weft_value *value)
+static void gateway_part(void *context, struct weft_request *request, uint32_t output,
+                         struct weft_value *value)
 {
     (void)context;
     struct weft_run_call *call = request->host_data;
@@ -15,13 +16,15 @@ static void gateway_part(void *context, struct weft_request *request, uint32_t o
 }
 
 /* The outputs under the pipeline's names. */
-static enum weft_status name_outputs(const struct weft_request *request, struct weft_value *const *outputs,
+static enum weft_status name_outputs(const struct weft_request *request,
+                                     struct weft_value *const *outputs,
                                      struct weft_values *ret_values, struct weft_error **error)
 {
     enum weft_status status = WEFT_OK;
     for (size_t i = 0; status == WEFT_OK && i < request->pipeline->outputs_count; i++) {
         if (outputs[i] != NULL) {
-            status = weft_values_add(ret_values, request->pipeline->outputs[i].name, outputs[i], error);
+            status =
+                weft_values_add(ret_values, request->pipeline->outputs[i].name, outputs[i], error);
         }
     }
     return status;
@@ -37,7 +40,8 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
     if (own == NULL) {
         (void)!name_outputs(request, outputs, &values, &own);
     }
-    metrics_request(run, request->pipeline->name, weft_error_status(own), weft_loop_now_ns() - call->started_ns);
+    metrics_request(run, request->pipeline->name, weft_error_status(own),
+                    weft_loop_now_ns() - call->started_ns);
     if (call->record != NULL) {
         record_ended(call->record, own, weft_values_size_bytes(&values));
     }
@@ -45,7 +49,8 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
     call->events->done(call->context, own, own == NULL ? &values : NULL);
 }
 
-static void gateway_reported(void *context, struct weft_request *request, const struct weft_report *report)
+static void gateway_reported(void *context, struct weft_request *request,
+                             const struct weft_report *report)
 {
     (void)context;
     struct weft_run_call *call = request->host_data;
@@ -54,8 +59,9 @@ static void gateway_reported(void *context, struct weft_request *request, const 
     }
 }
 
-static void gateway_sent(void *context, struct weft_request *request, uint32_t input, const char *node,
-                         uint64_t raw_bytes, const struct weft_send_outcome *outcome)
+static void gateway_sent(void *context, struct weft_request *request, uint32_t input,
+                         const char *node, uint64_t raw_bytes,
+                         const struct weft_send_outcome *outcome)
 {
     (void)context;
     struct weft_run_call *call = request->host_data;
@@ -94,42 +100,47 @@ static enum weft_status refuse_unknown(const struct weft_pipeline *pipeline, con
         known[i] = pipeline->inputs[i].name;
     }
     const char *near = known != NULL ? weft_suggest(name, known, pipeline->inputs_count) : NULL;
-    enum weft_status status =
-        weft_error_set(error, WEFT_INVALID_ARGUMENT, "\"%s\" has no input \"%s\"", pipeline->name, name);
+    enum weft_status status = weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                             "\"%s\" has no input \"%s\"", pipeline->name, name);
     if (near != NULL) {
         weft_error_set_hint(error, "did you mean \"%s\"?", near);
     }
     return status;
 }
 
-static enum weft_status check_input(const struct weft_pipeline *pipeline, const struct weft_pipeline_input *input,
+static enum weft_status check_input(const struct weft_pipeline *pipeline,
+                                    const struct weft_pipeline_input *input,
                                     const struct weft_value *value, struct weft_error **error)
 {
     if (input->datatype != WEFT_DATATYPE_NONE && weft_value_datatype(value) != input->datatype) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "input \"%s\" of \"%s\" is %s, but %s was given",
-                              input->name, pipeline->name, weft_datatype_name(input->datatype),
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "input \"%s\" of \"%s\" is %s, but %s was given", input->name,
+                              pipeline->name, weft_datatype_name(input->datatype),
                               weft_datatype_name(weft_value_datatype(value)));
     }
     if (!weft_shape_fits(weft_value_shape(value), &input->shape)) {
         char wanted[256], given[256];
         weft_shape_format(&input->shape, wanted, sizeof(wanted));
         weft_shape_format(weft_value_shape(value), given, sizeof(given));
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "input \"%s\" of \"%s\" has shape %s, but %s was given",
-                              input->name, pipeline->name, wanted, given);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "input \"%s\" of \"%s\" has shape %s, but %s was given", input->name,
+                              pipeline->name, wanted, given);
     }
     return WEFT_OK;
 }
 
 /* The request's values in the order of the pipeline's inputs. */
-static enum weft_status bind_inputs(const struct weft_pipeline *pipeline, const struct weft_values *values,
-                             struct weft_value **ret_inputs, struct weft_error **error)
+static enum weft_status bind_inputs(const struct weft_pipeline *pipeline,
+                                    const struct weft_values *values,
+                                    struct weft_value **ret_inputs, struct weft_error **error)
 {
     for (size_t i = 0; i < values->count; i++) {
         uint32_t index = weft_pipeline_find_input(pipeline, values->items[i].name);
         if (index == UINT32_MAX) {
             return refuse_unknown(pipeline, values->items[i].name, error);
         }
-        enum weft_status status = check_input(pipeline, &pipeline->inputs[index], values->items[i].value, error);
+        enum weft_status status =
+            check_input(pipeline, &pipeline->inputs[index], values->items[i].value, error);
         if (status != WEFT_OK) {
             return status;
         }
@@ -138,8 +149,8 @@ static enum weft_status bind_inputs(const struct weft_pipeline *pipeline, const 
     return WEFT_OK;
 }
 
-static uint64_t timeout_ns(const struct weft_run_request *request, const struct weft_pipeline *pipeline,
-                           uint64_t now_ns)
+static uint64_t timeout_ns(const struct weft_run_request *request,
+                           const struct weft_pipeline *pipeline, uint64_t now_ns)
 {
     if (request->deadline_ns != WEFT_DEADLINE_NEVER_NS) {
         return request->deadline_ns > now_ns ? request->deadline_ns - now_ns : 0;
@@ -169,7 +180,8 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
         .timeout_ns = timeout_ns(request, pipeline, call->started_ns),
         .host_data = call,
     };
-    status = weft_gateway_submit(run->gateway, &submission, call->started_ns, &call->request, error);
+    status =
+        weft_gateway_submit(run->gateway, &submission, call->started_ns, &call->request, error);
     if (status == WEFT_OK && call->record != NULL) {
         record_placed(call->record, call->request);
     } else if (status != WEFT_OK && call->record != NULL) {
@@ -181,14 +193,15 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
 }
 
 enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_request *request,
-                                const struct weft_run_events *events, void *context, struct weft_run_call **ret_call,
-                                struct weft_error **error)
+                                const struct weft_run_events *events, void *context,
+                                struct weft_run_call **ret_call, struct weft_error **error)
 {
     if (run->closing) {
         return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", run->name);
     }
     struct weft_pipeline *pipeline = NULL;
-    enum weft_status status = pipeline_resolve(run, request->name, request->version, &pipeline, error);
+    enum weft_status status =
+        pipeline_resolve(run, request->name, request->version, &pipeline, error);
     if (status != WEFT_OK) {
         return status;
     }

@@ -28,17 +28,19 @@ static bool is_join(const struct weft_plan_task *step)
     return strncmp(step->model, WEFT_JOIN_MODEL_PREFIX, strlen(WEFT_JOIN_MODEL_PREFIX)) == 0;
 }
 
-enum weft_status task_check(void *context, const struct weft_plan_task *step, struct weft_error **error)
+enum weft_status task_check(void *context, const struct weft_plan_task *step,
+                            struct weft_error **error)
 {
     struct weft_run *run = context;
     if (is_join(step)) {
         return weft_join_find(step->model) != NULL
                    ? WEFT_OK
-                   : weft_error_set(error, WEFT_NOT_FOUND, "there is no operator \"%s\"", step->model);
+                   : weft_error_set(error, WEFT_NOT_FOUND, "there is no operator \"%s\"",
+                                    step->model);
     }
     struct weft_model *model = NULL;
-    enum weft_status status =
-        weft_repository_find(run->options.repository, step->model, step->model_version, &model, error);
+    enum weft_status status = weft_repository_find(run->options.repository, step->model,
+                                                   step->model_version, &model, error);
     weft_model_unref(model);
     return status;
 }
@@ -83,8 +85,10 @@ static void fail(struct running *running, struct weft_error *take_error)
 
 /* --- models --- */
 
-/* The step's outputs out of what the model gave; what is missing stays NULL, and the worker says so. */
-static void pick(const struct weft_plan_task *step, const struct weft_values *values, struct weft_value **ret_outputs)
+/* The step's outputs out of what the model gave; what is missing stays NULL, and the worker says
+ * so. */
+static void pick(const struct weft_plan_task *step, const struct weft_values *values,
+                 struct weft_value **ret_outputs)
 {
     for (size_t i = 0; i < step->outputs_count; i++) {
         struct weft_value *value = weft_values_find(values, step->outputs[i].name);
@@ -104,7 +108,8 @@ static void model_part(void *context, const struct weft_values *values)
     enum weft_status status = WEFT_OUT_OF_MEMORY;
     if (outputs != NULL) {
         pick(step, values, outputs);
-        status = weft_worker_part(running->run->worker, running->task, outputs, weft_loop_now_ns(), &error);
+        status = weft_worker_part(running->run->worker, running->task, outputs, weft_loop_now_ns(),
+                                  &error);
         pump_soon(running->run);
         for (size_t i = 0; i < step->outputs_count; i++) {
             weft_value_unref(outputs[i]);
@@ -147,7 +152,8 @@ static enum weft_status collect(const struct weft_task *task, struct weft_values
     return status == WEFT_OK ? weft_parameters_merge(parameters, task->parameters, error) : status;
 }
 
-static enum weft_status infer(struct running *running, struct weft_model *model, struct weft_error **error)
+static enum weft_status infer(struct running *running, struct weft_model *model,
+                              struct weft_error **error)
 {
     static const struct weft_model_events events = {model_part, model_done};
     const struct weft_task *task = running->task;
@@ -181,8 +187,8 @@ static void start_model(struct running *running)
     struct weft_error *error = NULL;
     struct weft_model *model = NULL;
     const struct weft_plan_task *step = running->task->step;
-    enum weft_status status =
-        weft_repository_find(running->run->options.repository, step->model, step->model_version, &model, &error);
+    enum weft_status status = weft_repository_find(running->run->options.repository, step->model,
+                                                   step->model_version, &model, &error);
     if (status == WEFT_OK) {
         status = infer(running, model, &error);
     }
@@ -200,8 +206,8 @@ static void join_run(struct weft_job *job)
     const struct weft_task *task = running->task;
     uint64_t before_ns = weft_loop_now_ns();
     struct weft_value *output = NULL;
-    (void)!weft_join_apply(task->step->model, &task->step->parameters, task->inputs, task->step->inputs_count, &output,
-                           &running->error);
+    (void)!weft_join_apply(task->step->model, &task->step->parameters, task->inputs,
+                           task->step->inputs_count, &output, &running->error);
     for (size_t i = 0; i < task->step->outputs_count; i++) {
         running->outputs[i] = weft_value_ref(output);
     }

@@ -6,7 +6,8 @@
 
 #include "sched/gateway_parts.h"
 
-struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name, uint64_t generation)
+struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name,
+                                      uint64_t generation)
 {
     struct weft_gateway *gateway = calloc(1, sizeof(*gateway));
     char *copy = strdup(name);
@@ -59,12 +60,13 @@ static struct open_request *find(struct weft_gateway *gateway, struct weft_reque
     return open;
 }
 
-void weft_gateway_message(struct weft_gateway *gateway, const struct weft_message *message, const char *node,
-                          uint64_t now_ns)
+void weft_gateway_message(struct weft_gateway *gateway, const struct weft_message *message,
+                          const char *node, uint64_t now_ns)
 {
     if (message->kind == WEFT_MESSAGE_PREPARED) {
-        struct gateway_plan *plan =
-            message->prepared.gateway == gateway->generation ? plan_find(gateway, message->prepared.plan) : NULL;
+        struct gateway_plan *plan = message->prepared.gateway == gateway->generation
+                                        ? plan_find(gateway, message->prepared.plan)
+                                        : NULL;
         if (plan != NULL) {
             plan_prepared(gateway, plan, node, message->prepared.error, now_ns);
         }
@@ -81,18 +83,20 @@ void weft_gateway_message(struct weft_gateway *gateway, const struct weft_messag
     }
 }
 
-void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_message *message, const char *node,
-                              uint64_t now_ns)
+void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_message *message,
+                              const char *node, uint64_t now_ns)
 {
     cleanup_error struct weft_error *error = NULL;
-    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away before it had the request", node);
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE,
+                         "node \"%s\" went away before it had the request", node);
     weft_error_set_place(&error, &(struct weft_error_place){.node = node, .attempt = 1});
     if (message->kind == WEFT_MESSAGE_PREPARE && message->prepare.gateway == gateway->generation) {
         struct gateway_plan *plan = plan_find(gateway, message->prepare.plan);
         if (plan != NULL && plan->state == PLAN_PREPARING) {
             plan_break(gateway, plan, error, now_ns);
         }
-    } else if (message->kind == WEFT_MESSAGE_DELIVER && message->deliver.from_step == WEFT_STEP_GATEWAY) {
+    } else if (message->kind == WEFT_MESSAGE_DELIVER &&
+               message->deliver.from_step == WEFT_STEP_GATEWAY) {
         struct open_request *open = find(gateway, message->deliver.request);
         if (open != NULL && open->machine.state == REQUEST_RUNNING) {
             request_end(gateway, open, error, now_ns);
@@ -100,7 +104,8 @@ void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_me
     }
 }
 
-static enum weft_status check_inputs(const struct weft_submission *submission, struct weft_error **error)
+static enum weft_status check_inputs(const struct weft_submission *submission,
+                                     struct weft_error **error)
 {
     size_t count = submission->pipeline->inputs_count;
     for (size_t i = 0; i < count; i++) {
@@ -125,16 +130,18 @@ static bool allocate(struct open_request *open, const struct weft_submission *su
     open->step_states = calloc(plan->steps_count + 1, 1);
     open->id = submission->id != NULL ? strdup(submission->id) : NULL;
     return open->inputs != NULL && open->outputs != NULL && open->output_done != NULL &&
-           open->output_streamed != NULL && open->step_states != NULL && (submission->id == NULL || open->id != NULL) &&
+           open->output_streamed != NULL && open->step_states != NULL &&
+           (submission->id == NULL || open->id != NULL) &&
            (submission->parameters == NULL ||
             weft_parameters_merge(&open->parameters, submission->parameters, NULL) == WEFT_OK);
 }
 
-static void fill(struct weft_gateway *gateway, struct open_request *open, const struct weft_submission *submission,
-                 uint64_t now_ns)
+static void fill(struct weft_gateway *gateway, struct open_request *open,
+                 const struct weft_submission *submission, uint64_t now_ns)
 {
     static const struct weft_machine_state table[] = {
-        [REQUEST_PREPARING] = {"preparing", WEFT_MACHINE_NEXT(REQUEST_RUNNING) | WEFT_MACHINE_NEXT(REQUEST_ENDED)},
+        [REQUEST_PREPARING] = {"preparing", WEFT_MACHINE_NEXT(REQUEST_RUNNING) |
+                                                WEFT_MACHINE_NEXT(REQUEST_ENDED)},
         [REQUEST_RUNNING] = {"running", WEFT_MACHINE_NEXT(REQUEST_ENDED)},
         [REQUEST_ENDED] = {"ended", 0},
     };
@@ -164,8 +171,10 @@ static void fill(struct weft_gateway *gateway, struct open_request *open, const 
     }
 }
 
-static struct open_request *open_request_new(struct weft_gateway *gateway, struct gateway_plan *plan,
-                                             const struct weft_submission *submission, uint64_t now_ns)
+static struct open_request *open_request_new(struct weft_gateway *gateway,
+                                             struct gateway_plan *plan,
+                                             const struct weft_submission *submission,
+                                             uint64_t now_ns)
 {
     struct open_request *open = calloc(1, sizeof(*open));
     if (open == NULL) {
@@ -179,7 +188,8 @@ static struct open_request *open_request_new(struct weft_gateway *gateway, struc
     if (__builtin_add_overflow(now_ns, timeout_ns, &open->deadline_ns)) {
         open->deadline_ns = WEFT_DEADLINE_NEVER_NS;
     }
-    if (!allocate(open, submission) || !weft_heap_add(&gateway->timers, &open->timer, open->deadline_ns)) {
+    if (!allocate(open, submission) ||
+        !weft_heap_add(&gateway->timers, &open->timer, open->deadline_ns)) {
         request_free(gateway, open);
         return NULL;
     }
@@ -194,11 +204,13 @@ static struct open_request *open_request_new(struct weft_gateway *gateway, struc
     return open;
 }
 
-enum weft_status weft_gateway_submit(struct weft_gateway *gateway, const struct weft_submission *submission,
-                                     uint64_t now_ns, struct weft_request **ret_request, struct weft_error **error)
+enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
+                                     const struct weft_submission *submission, uint64_t now_ns,
+                                     struct weft_request **ret_request, struct weft_error **error)
 {
     if (gateway->requests_count >= WEFT_GATEWAY_REQUESTS_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "%d requests are under way already, which is the limit",
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "%d requests are under way already, which is the limit",
                               WEFT_GATEWAY_REQUESTS_MAX);
     }
     enum weft_status status = check_inputs(submission, error);
@@ -229,7 +241,8 @@ void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *requ
     struct open_request *open = (struct open_request *)request;
     if (open->machine.state != REQUEST_ENDED) {
         cleanup_error struct weft_error *error = NULL;
-        (void)weft_error_set(&error, WEFT_CANCELLED, "the client left before the request had ended");
+        (void)weft_error_set(&error, WEFT_CANCELLED,
+                             "the client left before the request had ended");
         request_fail_later(gateway, open, error);
     }
 }
@@ -269,14 +282,17 @@ static void end_late(struct weft_gateway *gateway, struct open_request *open, ui
     }
     cleanup_error struct weft_error *error = NULL;
     if (step == open->request.steps_count) {
-        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED, "the deadline passed before the outputs arrived");
+        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
+                             "the deadline passed before the outputs arrived");
     } else {
         const char *name = open->request.pipeline->steps[step].name;
-        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED, "the deadline passed while step \"%s\" on node \"%s\" %s",
-                             name, open->request.step_nodes[step],
-                             open->step_states[step] == STEP_STARTED ? "was running" : "had not finished");
-        weft_error_set_place(&error,
-                             &(struct weft_error_place){.step = name, .node = open->request.step_nodes[step]});
+        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
+                             "the deadline passed while step \"%s\" on node \"%s\" %s", name,
+                             open->request.step_nodes[step],
+                             open->step_states[step] == STEP_STARTED ? "was running"
+                                                                     : "had not finished");
+        weft_error_set_place(&error, &(struct weft_error_place){
+                                         .step = name, .node = open->request.step_nodes[step]});
     }
     request_end(gateway, open, error, now_ns);
 }
@@ -290,7 +306,8 @@ void weft_gateway_tick(struct weft_gateway *gateway, uint64_t now_ns)
             request_end(gateway, open, open->error, now_ns);
         }
     }
-    for (struct weft_heap_item *first; (first = weft_heap_first(&gateway->timers)) != NULL && first->at_ns <= now_ns;) {
+    for (struct weft_heap_item *first;
+         (first = weft_heap_first(&gateway->timers)) != NULL && first->at_ns <= now_ns;) {
         struct open_request *open = weft_list_entry(first, struct open_request, timer);
         weft_heap_remove(&gateway->timers, first);
         if (open->machine.state == REQUEST_ENDED) {

@@ -3,17 +3,20 @@
 #define WEFT_SCHED_GATEWAY_H
 
 /*
- * A gateway's half of the run protocol: knows the nodes of the cluster, places the steps of a request, sees that every
- * node that takes part has the plan, sends the pipeline's inputs to the nodes that consume them, gathers its outputs,
- * and ends each request exactly once: with all outputs, or with an error that names pipeline, step, node and attempt.
+ * A gateway's half of the run protocol: knows the nodes of the cluster, places the steps of a
+ * request, sees that every node that takes part has the plan, sends the pipeline's inputs to the
+ * nodes that consume them, gathers its outputs, and ends each request exactly once: with all
+ * outputs, or with an error that names pipeline, step, node and attempt.
  *
- * Pure: the host brings messages and time and performs what it is told. One thread. The host's functions must not call
- * the gateway again before they return, and are never called from inside weft_gateway_submit or _cancel.
+ * Pure: the host brings messages and time and performs what it is told. One thread. The host's
+ * functions must not call the gateway again before they return, and are never called from inside
+ * weft_gateway_submit or _cancel.
  *
  * A request's states:
  *
- *     PREPARING ──all nodes have the plan──▶ RUNNING ──outputs, error, deadline, cancel──▶ ENDED ──reports in──▶ gone
- *         └──────────────────────error, deadline, cancel────────────────────────────────────▲
+ *     PREPARING ──all nodes have the plan──▶ RUNNING ──outputs, error, deadline, cancel──▶ ENDED
+ * ──reports in──▶ gone └──────────────────────error, deadline,
+ * cancel────────────────────────────────────▲
  */
 
 #include "base/clock.h"
@@ -21,7 +24,8 @@
 #include "plan/compile.h"
 #include "sched/worker.h"
 
-/* Requests under way at one gateway. Beyond it a new one is RESOURCE_EXHAUSTED: it would only wait. */
+/* Requests under way at one gateway. Beyond it a new one is RESOURCE_EXHAUSTED: it would only wait.
+ */
 enum { WEFT_GATEWAY_REQUESTS_MAX = 65536 };
 /* Plans kept prepared; the least used one that no request needs makes room for another. */
 enum { WEFT_GATEWAY_PLANS_MAX = 1024 };
@@ -30,14 +34,15 @@ enum { WEFT_GATEWAY_PLANS_MAX = 1024 };
 
 struct weft_gateway;
 
-/* A request as the host sees it: from submit until `settled` has returned. Read-only but for host_data. */
+/* A request as the host sees it: from submit until `settled` has returned. Read-only but for
+ * host_data. */
 struct weft_request {
     struct weft_request_id request;
     const struct weft_pipeline *pipeline;
     const char *id; /* the client's name, "" if none */
     struct weft_trace trace;
     size_t steps_count;
-    const char *const *step_nodes; /* the name of the node of each step */
+    const char *const *step_nodes;      /* the name of the node of each step */
     const struct weft_plan_node *nodes; /* of the plan */
     size_t nodes_count;
     uint32_t gateway_node; /* index into nodes */
@@ -48,8 +53,9 @@ struct weft_request {
 /* What a client asks for. Everything is copied or referenced. */
 struct weft_submission {
     const struct weft_pipeline *pipeline; /* lives until `released`, or the gateway's end */
-    struct weft_value *const *inputs; /* by index of the pipeline's inputs; NULL = absent, or its default */
-    const char *id;                   /* NULL = none */
+    struct weft_value *const
+        *inputs;    /* by index of the pipeline's inputs; NULL = absent, or its default */
+    const char *id; /* NULL = none */
     const struct weft_parameters *parameters; /* NULL = none */
     struct weft_trace trace;
     uint64_t timeout_ns; /* UINT64_MAX = none */
@@ -64,11 +70,12 @@ struct weft_gateway_host {
     /* One part of a streamed output has come: borrowed. May be NULL. */
     void (*part)(void *context, struct weft_request *request, uint32_t output,
                  struct weft_value *value);
-    /* The request has ended, once. error NULL: with outputs, by index of the pipeline's. All borrowed. One may be NULL
-     * where it was streamed and its last part came before. */
+    /* The request has ended, once. error NULL: with outputs, by index of the pipeline's. All
+     * borrowed. One may be NULL where it was streamed and its last part came before. */
     void (*ended)(void *context, struct weft_request *request, struct weft_error *error,
                   struct weft_value *const *outputs);
-    /* A step was started, has finished or failed: for progress and measurement. Borrowed. May be NULL. */
+    /* A step was started, has finished or failed: for progress and measurement. Borrowed. May be
+     * NULL. */
     void (*reported)(void *context, struct weft_request *request, const struct weft_report *report);
     /* An input left the gateway for a node. May be NULL. */
     void (*sent)(void *context, struct weft_request *request, uint32_t input, const char *node,
@@ -83,15 +90,18 @@ struct weft_gateway_host {
 /* generation is this node's boot, name its name among the nodes. NULL if out of memory. */
 struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name,
                                       uint64_t generation);
-/* Every request that is under way ends with UNAVAILABLE, at the next tick, and settles without waiting for reports. */
+/* Every request that is under way ends with UNAVAILABLE, at the next tick, and settles without
+ * waiting for reports. */
 void weft_gateway_stop(struct weft_gateway *gateway);
-/* Requests that are under way are dropped without a word: the host has ended them before. NULL is fine. */
+/* Requests that are under way are dropped without a word: the host has ended them before. NULL is
+ * fine. */
 void weft_gateway_free(struct weft_gateway *gateway);
 
 /* A node has come, or what it announces has changed; this node itself included. Copied. */
 enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct weft_node_info *info,
                                    struct weft_error **error) WEFT_MUST_CHECK;
-/* A boot of a node is gone: requests that still need it end with UNAVAILABLE. */
+/* A boot of a node is gone (generation 0 = all that were): requests that still need it end with
+ * UNAVAILABLE. */
 void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *node, uint64_t generation,
                             uint64_t now_ns);
 /* A message of ours that never reached its node. */
@@ -106,10 +116,13 @@ enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
                                      const struct weft_submission *submission, uint64_t now_ns,
                                      struct weft_request **ret_request,
                                      struct weft_error **error) WEFT_MUST_CHECK;
-/* The client has left: the request ends with CANCELLED, at the next tick. Harmless after its end. */
+/* The client has left: the request ends with CANCELLED, at the next tick. Harmless after its end.
+ */
 void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *request);
-/* No more requests will use this pipeline; `released` follows at a tick, when those under way have settled. */
-enum weft_status weft_gateway_forget(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
+/* No more requests will use this pipeline; `released` follows at a tick, when those under way have
+ * settled. */
+enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
+                                     const struct weft_pipeline *pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;
 
 /* 0 = at once. */

@@ -22,7 +22,8 @@ static struct cluster_node *empty_slot(struct weft_gateway *gateway, struct weft
         }
     }
     if (gateway->nodes_count >= WEFT_PLAN_NODES_MAX) {
-        (void)weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "the cluster has %d nodes already, which is the limit",
+        (void)weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                             "the cluster has %d nodes already, which is the limit",
                              WEFT_PLAN_NODES_MAX);
         return NULL;
     }
@@ -66,27 +67,54 @@ enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct we
 static bool plan_has(const struct gateway_plan *plan, const char *name, uint64_t generation)
 {
     for (size_t i = 0; i < plan->nodes_count; i++) {
-        if (plan->nodes[i].generation == generation && strcmp(plan->nodes[i].name, name) == 0) {
+        if ((generation == 0 || plan->nodes[i].generation == generation) &&
+            strcmp(plan->nodes[i].name, name) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* A step of the request that may still have to run, or hand on, on the lost node; WEFT_STEP_GATEWAY if none. */
+/* Whether what a finished step made may not have reached all who take it: a node reports before its
+ * values are acknowledged, so with the node they may be gone. Only a consumer that runs, or an
+ * output that is here, is proof. */
+static bool may_be_missed(const struct open_request *open, uint32_t step)
+{
+    const struct weft_pipeline *pipeline = open->request.pipeline;
+    for (uint32_t i = step + 1; i < pipeline->steps_count; i++) {
+        const struct weft_pipeline_step *consumer = &pipeline->steps[i];
+        for (size_t before = 0;
+             open->step_states[i] == STEP_OPEN && before < consumer->before_count; before++) {
+            if (consumer->before[before] == step) {
+                return true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < open->outputs_count; i++) {
+        if (open->plan->compiled.outputs[i].from_step == step && !open->output_done[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A step of the request that may still have to run, or hand on, on the lost node; WEFT_STEP_GATEWAY
+ * if none. */
 static uint32_t open_step_on(const struct open_request *open, const char *name)
 {
     for (uint32_t step = 0; step < open->request.steps_count; step++) {
-        bool over = open->step_states[step] == STEP_FINISHED || open->step_states[step] == STEP_FAILED;
-        if (!over && strcmp(open->request.step_nodes[step], name) == 0) {
+        bool over =
+            open->step_states[step] == STEP_FINISHED || open->step_states[step] == STEP_FAILED;
+        if (strcmp(open->request.step_nodes[step], name) == 0 &&
+            (!over || may_be_missed(open, step))) {
             return step;
         }
     }
     return WEFT_STEP_GATEWAY;
 }
 
-static void end_for_lost_node(struct weft_gateway *gateway, struct open_request *open, const char *name,
-                              uint64_t now_ns)
+static void end_for_lost_node(struct weft_gateway *gateway, struct open_request *open,
+                              const char *name, uint64_t now_ns)
 {
     uint32_t step = open_step_on(open, name);
     if (step == WEFT_STEP_GATEWAY) {
@@ -94,14 +122,17 @@ static void end_for_lost_node(struct weft_gateway *gateway, struct open_request 
     }
     const char *step_name = open->request.pipeline->steps[step].name;
     cleanup_error struct weft_error *error = NULL;
-    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away while step \"%s\" was its task", name,
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE,
+                         "node \"%s\" went away while it held step \"%s\" or its output", name,
                          step_name);
     weft_error_set_hint(&error, "is the node's process running, and its address reachable?");
-    weft_error_set_place(&error, &(struct weft_error_place){.step = step_name, .node = name, .attempt = 1});
+    weft_error_set_place(&error,
+                         &(struct weft_error_place){.step = step_name, .node = name, .attempt = 1});
     request_end(gateway, open, error, now_ns);
 }
 
-void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *name, uint64_t generation, uint64_t now_ns)
+void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *name, uint64_t generation,
+                            uint64_t now_ns)
 {
     struct open_request *open, *next_open;
     HASH_ITER (hh, gateway->requests, open, next_open) {
@@ -116,7 +147,7 @@ void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *name, uint
         }
     }
     struct cluster_node *node = node_find(gateway, name);
-    if (node != NULL && node->info.generation <= generation) {
+    if (node != NULL && (generation == 0 || node->info.generation <= generation)) {
         weft_node_info_fini(&node->info);
         node->open_tasks = 0;
     }

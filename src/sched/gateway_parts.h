@@ -3,8 +3,9 @@
 #define WEFT_SCHED_GATEWAY_PARTS_H
 
 /*
- * The inside of the gateway, shared by its files: gateway.c (messages and time), gateway_nodes.c (the cluster),
- * gateway_plans.c (placing and preparing) and gateway_requests.c (a request's life). Nobody else includes it.
+ * The inside of the gateway, shared by its files: gateway.c (messages and time), gateway_nodes.c
+ * (the cluster), gateway_plans.c (placing and preparing) and gateway_requests.c (a request's life).
+ * Nobody else includes it.
  */
 
 #include "base/heap.h"
@@ -28,10 +29,10 @@ struct cluster_node {
 struct gateway_plan {
     uint64_t number;
     const struct weft_pipeline *pipeline;
-    bool *absent;                   /* by input of the pipeline: optional and left out */
-    uint32_t *placement;            /* the cluster's node of each step */
-    uint64_t *generations;          /* and its boot */
-    const char **step_nodes;        /* and its name, in nodes */
+    bool *absent;            /* by input of the pipeline: optional and left out */
+    uint32_t *placement;     /* the cluster's node of each step */
+    uint64_t *generations;   /* and its boot */
+    const char **step_nodes; /* and its name, in nodes */
     size_t steps_count;
     struct weft_plan_node *nodes; /* that take part; names are its own */
     size_t nodes_count;
@@ -108,19 +109,22 @@ void plan_unuse(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_forget(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan);
 void pipelines_release(struct weft_gateway *gateway);
-void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node, struct weft_error *error,
-                   uint64_t now_ns);
-void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error, uint64_t now_ns);
+void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
+                   struct weft_error *error, uint64_t now_ns);
+void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error,
+                uint64_t now_ns);
 
 /* gateway_requests.c */
 void request_run(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns);
-void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error, uint64_t now_ns);
-void request_fail_later(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error);
+void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error,
+                 uint64_t now_ns);
+void request_fail_later(struct weft_gateway *gateway, struct open_request *open,
+                        struct weft_error *error);
 void request_settle(struct weft_gateway *gateway, struct open_request *open);
 void request_free(struct weft_gateway *gateway, struct open_request *open);
-void request_deliver(struct weft_gateway *gateway, struct open_request *open, const struct weft_deliver *deliver,
-                     uint64_t now_ns);
-void request_report(struct weft_gateway *gateway, struct open_request *open, const struct weft_report *report,
-                    uint64_t now_ns);
+void request_deliver(struct weft_gateway *gateway, struct open_request *open,
+                     const struct weft_deliver *deliver, uint64_t now_ns);
+void request_report(struct weft_gateway *gateway, struct open_request *open,
+                    const struct weft_report *report, uint64_t now_ns);
 
 #endif

@@ -20,7 +20,8 @@ static void send_release(struct weft_gateway *gateway, const struct gateway_plan
     message->release.gateway = gateway->generation;
     message->release.plan = plan->number;
     struct weft_send_outcome outcome;
-    if (gateway->host.send(gateway->host.context, &plan->nodes[node], message, &outcome, NULL) != WEFT_OK) {
+    if (gateway->host.send(gateway->host.context, &plan->nodes[node], message, &outcome, NULL) !=
+        WEFT_OK) {
         weft_message_free(message);
     }
 }
@@ -97,15 +98,18 @@ static enum weft_status make_room(struct weft_gateway *gateway, struct weft_erro
     }
     return gateway->plans_count < WEFT_GATEWAY_PLANS_MAX
                ? WEFT_OK
-               : weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "%d plans are in use already, which is the limit",
+               : weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                                "%d plans are in use already, which is the limit",
                                 WEFT_GATEWAY_PLANS_MAX);
 }
 
 static enum weft_status place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
                               uint32_t *ret_placement, struct weft_error **error)
 {
-    cleanup_free struct weft_placement_step *steps = calloc(pipeline->steps_count + 1, sizeof(*steps));
-    cleanup_free struct weft_placement_node *nodes = calloc(gateway->nodes_count + 1, sizeof(*nodes));
+    cleanup_free struct weft_placement_step *steps =
+        calloc(pipeline->steps_count + 1, sizeof(*steps));
+    cleanup_free struct weft_placement_node *nodes =
+        calloc(gateway->nodes_count + 1, sizeof(*nodes));
     if (steps == NULL || nodes == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -126,19 +130,23 @@ static enum weft_status place(struct weft_gateway *gateway, const struct weft_pi
         nodes[i].open_tasks = node->open_tasks;
         self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
     }
-    return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self, ret_placement, error);
+    return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self,
+                      ret_placement, error);
 }
 
 static bool is_absent(const struct weft_submission *submission, size_t input)
 {
-    return submission->inputs[input] == NULL && submission->pipeline->inputs[input].default_value == NULL;
+    return submission->inputs[input] == NULL &&
+           submission->pipeline->inputs[input].default_value == NULL;
 }
 
 /* The plan for this placement, if there is one already. */
-static struct gateway_plan *find_same(struct weft_gateway *gateway, const struct weft_submission *submission,
+static struct gateway_plan *find_same(struct weft_gateway *gateway,
+                                      const struct weft_submission *submission,
                                       const uint32_t *placement)
 {
-    for (struct weft_list *link = gateway->plans.previous; link != &gateway->plans; link = link->previous) {
+    for (struct weft_list *link = gateway->plans.previous; link != &gateway->plans;
+         link = link->previous) {
         struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
         bool same = !plan->forgotten && plan->pipeline == submission->pipeline;
         for (size_t i = 0; same && i < plan->steps_count; i++) {
@@ -156,7 +164,8 @@ static struct gateway_plan *find_same(struct weft_gateway *gateway, const struct
 }
 
 /* The plan's index of a node of the cluster, which is added if it is not there yet. */
-static bool add_node(struct gateway_plan *plan, const struct weft_node_info *info, uint32_t *ret_index)
+static bool add_node(struct gateway_plan *plan, const struct weft_node_info *info,
+                     uint32_t *ret_index)
 {
     for (uint32_t i = 0; i < plan->nodes_count; i++) {
         if (strcmp(plan->nodes[i].name, info->name) == 0) {
@@ -197,14 +206,16 @@ static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *p
         for (size_t i = 0; i < part->tasks_count; i++) {
             struct weft_plan_task *task = &part->tasks[i];
             const struct weft_node_info *info = &gateway->nodes[plan->placement[task->step]].info;
-            const struct weft_model_info *model = weft_node_find_model(info, task->model, task->model_version);
+            const struct weft_model_info *model =
+                weft_node_find_model(info, task->model, task->model_version);
             if (model == NULL) {
                 continue; /* a join */
             }
             struct weft_needs *needs = &task->needs;
             needs->slots = model->needs.slots > needs->slots ? model->needs.slots : needs->slots;
             needs->memory_bytes += model->needs.memory_bytes;
-            struct weft_needs tags = {.tags = model->needs.tags, .tags_count = model->needs.tags_count};
+            struct weft_needs tags = {.tags = model->needs.tags,
+                                      .tags_count = model->needs.tags_count};
             struct weft_needs copy;
             if (needs->tags_count == 0 && tags.tags_count > 0) {
                 if (!weft_needs_copy(&tags, &copy)) {
@@ -219,7 +230,8 @@ static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *p
     return true;
 }
 
-static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error **error)
+static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan,
+                                struct weft_error **error)
 {
     cleanup_free uint32_t *places = calloc(plan->steps_count + 1, sizeof(*places));
     if (places == NULL || !add_nodes(gateway, plan, places, &plan->gateway_node)) {
@@ -242,8 +254,8 @@ static enum weft_status compile(struct weft_gateway *gateway, struct gateway_pla
     return status;
 }
 
-static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
-                                     struct weft_error **error)
+static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan,
+                                     size_t node, struct weft_error **error)
 {
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARE);
     if (message == NULL || !weft_node_plan_copy(&plan->compiled.plans[node], &message->prepare)) {
@@ -253,7 +265,8 @@ static enum weft_status send_prepare(struct weft_gateway *gateway, struct gatewa
     enum weft_status status =
         gateway->host.send(gateway->host.context, &plan->nodes[node], message, &outcome, error);
     if (status != WEFT_OK) {
-        (void)weft_error_wrap(error, status, "node \"%s\" cannot be prepared", plan->nodes[node].name);
+        (void)weft_error_wrap(error, status, "node \"%s\" cannot be prepared",
+                              plan->nodes[node].name);
         weft_error_set_place(error, &(struct weft_error_place){.node = plan->nodes[node].name});
         return status;
     }
@@ -262,8 +275,10 @@ static enum weft_status send_prepare(struct weft_gateway *gateway, struct gatewa
     return WEFT_OK;
 }
 
-static enum weft_status plan_new(struct weft_gateway *gateway, const struct weft_submission *submission,
-                                 uint32_t **take_placement, struct gateway_plan **ret_plan, struct weft_error **error)
+static enum weft_status plan_new(struct weft_gateway *gateway,
+                                 const struct weft_submission *submission,
+                                 uint32_t **take_placement, struct gateway_plan **ret_plan,
+                                 struct weft_error **error)
 {
     struct gateway_plan *plan = calloc(1, sizeof(*plan));
     if (plan == NULL) {
@@ -304,7 +319,8 @@ static enum weft_status plan_new(struct weft_gateway *gateway, const struct weft
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,
                           struct gateway_plan **ret_plan, struct weft_error **error)
 {
-    cleanup_free uint32_t *placement = calloc(submission->pipeline->steps_count + 1, sizeof(*placement));
+    cleanup_free uint32_t *placement =
+        calloc(submission->pipeline->steps_count + 1, sizeof(*placement));
     if (placement == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -335,7 +351,8 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
     return WEFT_OK;
 }
 
-void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error, uint64_t now_ns)
+void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error,
+                uint64_t now_ns)
 {
     plan->state = PLAN_BROKEN;
     plan->requests++; /* stays while its requests go */
@@ -355,15 +372,16 @@ static void plan_ready(struct weft_gateway *gateway, struct gateway_plan *plan, 
     }
 }
 
-void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node, struct weft_error *error,
-                   uint64_t now_ns)
+void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
+                   struct weft_error *error, uint64_t now_ns)
 {
     if (plan->state != PLAN_PREPARING) {
         return;
     }
     if (error != NULL) {
         struct weft_error *why = weft_error_ref(error);
-        (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline", node);
+        (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline",
+                              node);
         weft_error_set_place(&why, &(struct weft_error_place){.node = node});
         plan_break(gateway, plan, why, now_ns);
         weft_error_unref(why);
@@ -377,7 +395,8 @@ void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, cons
 
 static bool is_used(const struct weft_gateway *gateway, const struct weft_pipeline *pipeline)
 {
-    for (const struct weft_list *link = gateway->plans.next; link != &gateway->plans; link = link->next) {
+    for (const struct weft_list *link = gateway->plans.next; link != &gateway->plans;
+         link = link->next) {
         if (weft_list_entry(link, struct gateway_plan, link)->pipeline == pipeline) {
             return true;
         }
@@ -389,7 +408,8 @@ void pipelines_release(struct weft_gateway *gateway)
 {
     struct weft_list *link = gateway->forgotten.next;
     while (link != &gateway->forgotten) {
-        struct forgotten_pipeline *forgotten = weft_list_entry(link, struct forgotten_pipeline, link);
+        struct forgotten_pipeline *forgotten =
+            weft_list_entry(link, struct forgotten_pipeline, link);
         link = link->next;
         if (!is_used(gateway, forgotten->pipeline)) {
             weft_list_remove(&forgotten->link);
@@ -399,7 +419,8 @@ void pipelines_release(struct weft_gateway *gateway)
     }
 }
 
-enum weft_status weft_gateway_forget(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
+enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
+                                     const struct weft_pipeline *pipeline,
                                      struct weft_error **error)
 {
     struct forgotten_pipeline *forgotten = malloc(sizeof(*forgotten));

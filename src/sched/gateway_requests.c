@@ -34,13 +34,15 @@ void request_free(struct weft_gateway *gateway, struct open_request *open)
     }
 }
 
-static struct cluster_node *node_of(struct weft_gateway *gateway, const struct open_request *open, uint32_t step)
+static struct cluster_node *node_of(struct weft_gateway *gateway, const struct open_request *open,
+                                    uint32_t step)
 {
     return &gateway->nodes[open->plan->placement[step]];
 }
 
 /* The node's backlog counts steps that are placed and not over. */
-static void step_over(struct weft_gateway *gateway, struct open_request *open, uint32_t step, enum step_state state)
+static void step_over(struct weft_gateway *gateway, struct open_request *open, uint32_t step,
+                      enum step_state state)
 {
     if (open->step_states[step] == STEP_OPEN || open->step_states[step] == STEP_STARTED) {
         struct cluster_node *node = node_of(gateway, open, step);
@@ -69,8 +71,8 @@ static uint64_t remaining_ns(const struct open_request *open, uint64_t now_ns)
     return open->deadline_ns > now_ns ? open->deadline_ns - now_ns : 0;
 }
 
-static struct weft_message *deliver_new(const struct open_request *open, uint32_t output, struct weft_value *value,
-                                        uint64_t now_ns)
+static struct weft_message *deliver_new(const struct open_request *open, uint32_t output,
+                                        struct weft_value *value, uint64_t now_ns)
 {
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_DELIVER);
     if (message == NULL) {
@@ -94,8 +96,9 @@ static struct weft_message *deliver_new(const struct open_request *open, uint32_
     return steal(&message);
 }
 
-static enum weft_status send_to(struct weft_gateway *gateway, struct open_request *open, uint32_t node_index,
-                                uint32_t output, struct weft_value *value, uint64_t now_ns, struct weft_error **error)
+static enum weft_status send_to(struct weft_gateway *gateway, struct open_request *open,
+                                uint32_t node_index, uint32_t output, struct weft_value *value,
+                                uint64_t now_ns, struct weft_error **error)
 {
     const struct weft_plan_node *node = &open->plan->nodes[node_index];
     cleanup_message struct weft_message *message = deliver_new(open, output, value, now_ns);
@@ -103,7 +106,8 @@ static enum weft_status send_to(struct weft_gateway *gateway, struct open_reques
         return weft_error_set_out_of_memory(error);
     }
     struct weft_send_outcome outcome = {0};
-    enum weft_status status = gateway->host.send(gateway->host.context, node, message, &outcome, error);
+    enum weft_status status =
+        gateway->host.send(gateway->host.context, node, message, &outcome, error);
     if (status != WEFT_OK) {
         (void)weft_error_wrap(error, status, "node \"%s\" cannot be sent its inputs", node->name);
         weft_error_set_place(error, &(struct weft_error_place){.node = node->name});
@@ -111,21 +115,21 @@ static enum weft_status send_to(struct weft_gateway *gateway, struct open_reques
     }
     message = NULL;
     if (value != NULL && gateway->host.sent != NULL) {
-        gateway->host.sent(gateway->host.context, &open->request, output, node->name, weft_value_size_bytes(value),
-                           &outcome);
+        gateway->host.sent(gateway->host.context, &open->request, output, node->name,
+                           weft_value_size_bytes(value), &outcome);
     }
     return WEFT_OK;
 }
 
-static enum weft_status send_inputs(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns,
-                                    struct weft_error **error)
+static enum weft_status send_inputs(struct weft_gateway *gateway, struct open_request *open,
+                                    uint64_t now_ns, struct weft_error **error)
 {
     const struct weft_compiled_plan *compiled = &open->plan->compiled;
     for (uint32_t input = 0; input < compiled->inputs_count; input++) {
         const struct weft_compiled_input *to = &compiled->inputs[input];
         for (size_t i = 0; open->inputs[input] != NULL && i < to->destinations_count; i++) {
-            enum weft_status status =
-                send_to(gateway, open, to->destinations[i].node, input, open->inputs[input], now_ns, error);
+            enum weft_status status = send_to(gateway, open, to->destinations[i].node, input,
+                                              open->inputs[input], now_ns, error);
             if (status != WEFT_OK) {
                 return status;
             }
@@ -141,7 +145,8 @@ static enum weft_status send_inputs(struct weft_gateway *gateway, struct open_re
     return WEFT_OK;
 }
 
-/* Sends the inputs. What goes wrong ends the request at the next tick: this may be inside submit. */
+/* Sends the inputs. What goes wrong ends the request at the next tick: this may be inside submit.
+ */
 void request_run(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns)
 {
     weft_machine_move(&open->machine, REQUEST_RUNNING);
@@ -156,7 +161,8 @@ void request_run(struct weft_gateway *gateway, struct open_request *open, uint64
     }
 }
 
-void request_fail_later(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error)
+void request_fail_later(struct weft_gateway *gateway, struct open_request *open,
+                        struct weft_error *error)
 {
     if (open->error == NULL) {
         open->error = weft_error_ref(error);
@@ -179,7 +185,8 @@ static bool node_is_open(const struct open_request *open, uint32_t node_index)
     return false;
 }
 
-static void send_cancels(struct weft_gateway *gateway, struct open_request *open, enum weft_status reason)
+static void send_cancels(struct weft_gateway *gateway, struct open_request *open,
+                         enum weft_status reason)
 {
     for (uint32_t node = 0; node < open->plan->nodes_count; node++) {
         if (!node_is_open(open, node)) {
@@ -191,8 +198,8 @@ static void send_cancels(struct weft_gateway *gateway, struct open_request *open
         }
         message->cancel = (struct weft_cancel){open->request.request, open->plan->number, reason};
         struct weft_send_outcome outcome;
-        if (gateway->host.send(gateway->host.context, &open->plan->nodes[node], message, &outcome, NULL) !=
-            WEFT_OK) {
+        if (gateway->host.send(gateway->host.context, &open->plan->nodes[node], message, &outcome,
+                               NULL) != WEFT_OK) {
             weft_message_free(message);
         }
     }
@@ -206,7 +213,8 @@ static void arm_settling(struct weft_gateway *gateway, struct open_request *open
 }
 
 /* Ends the request: error NULL = with its outputs. It may be gone when this returns. */
-void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error, uint64_t now_ns)
+void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error,
+                 uint64_t now_ns)
 {
     bool ran = open->machine.state == REQUEST_RUNNING;
     weft_machine_move(&open->machine, REQUEST_ENDED);
@@ -214,13 +222,14 @@ void request_end(struct weft_gateway *gateway, struct open_request *open, struct
     weft_list_remove(&open->failing);
     if (error != NULL) {
         struct weft_error *placed = error;
-        weft_error_set_place(&placed, &(struct weft_error_place){.pipeline = open->request.pipeline->name,
-                                                                 .attempt = 1});
+        weft_error_set_place(&placed, &(struct weft_error_place){
+                                          .pipeline = open->request.pipeline->name, .attempt = 1});
         if (ran) {
             send_cancels(gateway, open, weft_error_status(error));
         }
     }
-    gateway->host.ended(gateway->host.context, &open->request, error, error == NULL ? open->outputs : NULL);
+    gateway->host.ended(gateway->host.context, &open->request, error,
+                        error == NULL ? open->outputs : NULL);
     if (error != NULL || open->steps_open == 0) {
         request_settle(gateway, open);
     } else {
@@ -236,8 +245,8 @@ static void output_complete(struct open_request *open, uint32_t output)
     }
 }
 
-void request_deliver(struct weft_gateway *gateway, struct open_request *open, const struct weft_deliver *deliver,
-                     uint64_t now_ns)
+void request_deliver(struct weft_gateway *gateway, struct open_request *open,
+                     const struct weft_deliver *deliver, uint64_t now_ns)
 {
     if (open->machine.state != REQUEST_RUNNING || deliver->value == NULL || deliver->attempt != 1) {
         return;
@@ -245,7 +254,8 @@ void request_deliver(struct weft_gateway *gateway, struct open_request *open, co
     const struct weft_compiled_plan *compiled = &open->plan->compiled;
     for (uint32_t output = 0; output < compiled->outputs_count; output++) {
         const struct weft_compiled_output *from = &compiled->outputs[output];
-        if (from->from_step != deliver->from_step || from->from_output != deliver->from_output || open->output_done[output]) {
+        if (from->from_step != deliver->from_step || from->from_output != deliver->from_output ||
+            open->output_done[output]) {
             continue;
         }
         if (!deliver->last || open->output_streamed[output]) {
@@ -269,13 +279,15 @@ void request_deliver(struct weft_gateway *gateway, struct open_request *open, co
 static void complete_streamed(struct open_request *open, uint32_t step)
 {
     for (uint32_t output = 0; output < open->outputs_count; output++) {
-        if (open->plan->compiled.outputs[output].from_step == step && open->output_streamed[output]) {
+        if (open->plan->compiled.outputs[output].from_step == step &&
+            open->output_streamed[output]) {
             output_complete(open, output);
         }
     }
 }
 
-static void place_error(struct open_request *open, const struct weft_report *report, struct weft_error **error)
+static void place_error(struct open_request *open, const struct weft_report *report,
+                        struct weft_error **error)
 {
     weft_error_set_place(error, &(struct weft_error_place){
                                     .pipeline = open->request.pipeline->name,
@@ -285,8 +297,8 @@ static void place_error(struct open_request *open, const struct weft_report *rep
                                 });
 }
 
-static void report_failure(struct weft_gateway *gateway, struct open_request *open, const struct weft_report *report,
-                           uint64_t now_ns)
+static void report_failure(struct weft_gateway *gateway, struct open_request *open,
+                           const struct weft_report *report, uint64_t now_ns)
 {
     step_over(gateway, open, report->step, STEP_FAILED);
     if (open->machine.state == REQUEST_ENDED) {
@@ -297,7 +309,8 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
                           open->request.pipeline->steps[report->step].name,
                           open->request.step_nodes[report->step]);
     if (error == NULL) {
-        (void)weft_error_set(&error, WEFT_UNKNOWN, "step \"%s\" failed on node \"%s\" without saying why",
+        (void)weft_error_set(&error, WEFT_UNKNOWN,
+                             "step \"%s\" failed on node \"%s\" without saying why",
                              open->request.pipeline->steps[report->step].name,
                              open->request.step_nodes[report->step]);
     }
@@ -305,8 +318,8 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
     request_end(gateway, open, error, now_ns);
 }
 
-void request_report(struct weft_gateway *gateway, struct open_request *open, const struct weft_report *report,
-                    uint64_t now_ns)
+void request_report(struct weft_gateway *gateway, struct open_request *open,
+                    const struct weft_report *report, uint64_t now_ns)
 {
     uint32_t step = report->step;
     if (step >= open->request.steps_count || open->step_states[step] == STEP_FINISHED ||

@@ -3,15 +3,17 @@
 #define WEFT_SCHED_MACHINE_H
 
 /*
- * A small state machine: a table says which state may follow which, and a move that the table does not allow is a bug
- * that stops the program, before it can end a request twice. Not shared between threads.
+ * A small state machine: a table says which state may follow which, and a move that the table does
+ * not allow is a bug that stops the program, before it can end a request twice. Not shared between
+ * threads.
  */
 
 #include <stdint.h>
 
 #include "base/assert.h"
 
-/* One row of a table: the states that may follow, as bits. The table ends where its machine's states end. */
+/* One row of a table: the states that may follow, as bits. The table ends where its machine's
+ * states end. */
 struct weft_machine_state {
     const char *name;
     uint32_t next;

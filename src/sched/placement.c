@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In units of one step's duration. A transfer costs something, so that neighbours stay together unless they can run at
- * the same time. */
+/* In units of one step's duration. A transfer costs something, so that neighbours stay together
+ * unless they can run at the same time. */
 #define STEP_COST 1.0
 #define TRANSFER_COST 0.1
 
@@ -18,8 +18,8 @@ static int compare_versions(const char *a, const char *b)
     return a_number < b_number ? -1 : a_number > b_number ? 1 : strcmp(a, b);
 }
 
-const struct weft_model_info *weft_node_find_model(const struct weft_node_info *info, const char *name,
-                                                   const char *version)
+const struct weft_model_info *weft_node_find_model(const struct weft_node_info *info,
+                                                   const char *name, const char *version)
 {
     const struct weft_model_info *best = NULL;
     for (size_t i = 0; i < info->models_count; i++) {
@@ -33,7 +33,8 @@ const struct weft_model_info *weft_node_find_model(const struct weft_node_info *
     return best;
 }
 
-static const char *missing_tag(const struct weft_resources *resources, const struct weft_needs *needs)
+static const char *missing_tag(const struct weft_resources *resources,
+                               const struct weft_needs *needs)
 {
     for (size_t i = 0; i < needs->tags_count; i++) {
         bool found = false;
@@ -48,16 +49,19 @@ static const char *missing_tag(const struct weft_resources *resources, const str
 }
 
 /* Why these needs cannot be met, in words; false if they can. */
-static bool lacks(const struct weft_node_info *info, const struct weft_needs *needs, char *text, size_t capacity)
+static bool lacks(const struct weft_node_info *info, const struct weft_needs *needs, char *text,
+                  size_t capacity)
 {
     const struct weft_resources *has = &info->resources;
     const char *tag = missing_tag(has, needs);
     if (tag != NULL) {
         snprintf(text, capacity, "node \"%s\" is not tagged \"%s\"", info->name, tag);
     } else if (needs->slots > has->slots) {
-        snprintf(text, capacity, "node \"%s\" has %u slots, %u are needed", info->name, has->slots, needs->slots);
+        snprintf(text, capacity, "node \"%s\" has %u slots, %u are needed", info->name, has->slots,
+                 needs->slots);
     } else if (has->memory_bytes != 0 && needs->memory_bytes > has->memory_bytes) {
-        snprintf(text, capacity, "node \"%s\" has %" PRIu64 " bytes of memory, %" PRIu64 " are needed", info->name,
+        snprintf(text, capacity,
+                 "node \"%s\" has %" PRIu64 " bytes of memory, %" PRIu64 " are needed", info->name,
                  has->memory_bytes, needs->memory_bytes);
     } else {
         return false;
@@ -66,8 +70,8 @@ static bool lacks(const struct weft_node_info *info, const struct weft_needs *ne
 }
 
 /* Why a step cannot run on a node, in words for the error; false if it can. */
-static bool stands_against(const struct weft_placement_step *step, const struct weft_node_info *info, char *text,
-                           size_t capacity)
+static bool stands_against(const struct weft_placement_step *step,
+                           const struct weft_node_info *info, char *text, size_t capacity)
 {
     if (step->node != NULL && strcmp(step->node, info->name) != 0) {
         snprintf(text, capacity, "the pipeline wants it on node \"%s\"", step->node);
@@ -79,7 +83,8 @@ static bool stands_against(const struct weft_placement_step *step, const struct 
     if (strncmp(step->model, "join/", strlen("join/")) == 0) {
         return false;
     }
-    const struct weft_model_info *model = weft_node_find_model(info, step->model, step->model_version);
+    const struct weft_model_info *model =
+        weft_node_find_model(info, step->model, step->model_version);
     if (model == NULL) {
         snprintf(text, capacity, "node \"%s\" has no such model ready", info->name);
         return true;
@@ -102,24 +107,27 @@ static double inputs_at(const struct placing *placing, size_t index, uint32_t no
     double ready = step->before_count == 0 && node != placing->gateway_node ? TRANSFER_COST : 0.0;
     for (size_t i = 0; i < step->before_count; i++) {
         uint32_t before = step->before[i];
-        double arrives = placing->finish[before] + (placing->node_of[before] == node ? 0.0 : TRANSFER_COST);
+        double arrives =
+            placing->finish[before] + (placing->node_of[before] == node ? 0.0 : TRANSFER_COST);
         ready = arrives > ready ? arrives : ready;
     }
     return ready;
 }
 
-/* When a task whose inputs are there at `ready` gets a slot: work of other requests first, then those of the steps
- * placed before it that still run at that time. */
+/* When a task whose inputs are there at `ready` gets a slot: work of other requests first, then
+ * those of the steps placed before it that still run at that time. */
 static double slot_at(const struct placing *placing, size_t index, uint32_t node, double ready)
 {
     const struct weft_placement_node *candidate = &placing->nodes[node];
-    double slots = candidate->info->resources.slots > 0 ? (double)candidate->info->resources.slots : 1.0;
+    double slots =
+        candidate->info->resources.slots > 0 ? (double)candidate->info->resources.slots : 1.0;
     double backlog = (double)candidate->open_tasks * STEP_COST / slots;
     double busy = 0.0;
     double first_free = 0.0;
     for (size_t i = 0; i < index; i++) {
         if (placing->node_of[i] == node && placing->finish[i] > ready) {
-            first_free = busy == 0.0 || placing->finish[i] < first_free ? placing->finish[i] : first_free;
+            first_free =
+                busy == 0.0 || placing->finish[i] < first_free ? placing->finish[i] : first_free;
             busy += 1.0;
         }
     }
@@ -135,7 +143,8 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
     double best = 0.0;
     for (uint32_t node = 0; node < placing->nodes_count; node++) {
         const struct weft_placement_node *candidate = &placing->nodes[node];
-        if (candidate->info == NULL || stands_against(step, candidate->info, reason, sizeof(reason))) {
+        if (candidate->info == NULL ||
+            stands_against(step, candidate->info, reason, sizeof(reason))) {
             continue;
         }
         double finish = slot_at(placing, index, node, inputs_at(placing, index, node)) + STEP_COST;
@@ -146,7 +155,8 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
         }
     }
     if (!found) {
-        return weft_error_set(error, WEFT_UNAVAILABLE, "no node can run step \"%s\" with model \"%s\": %s", step->name,
+        return weft_error_set(error, WEFT_UNAVAILABLE,
+                              "no node can run step \"%s\" with model \"%s\": %s", step->name,
                               step->model, reason);
     }
     placing->finish[index] = best;
@@ -154,8 +164,8 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
 }
 
 enum weft_status weft_place(const struct weft_placement_step *steps, size_t steps_count,
-                            const struct weft_placement_node *nodes, size_t nodes_count, uint32_t gateway_node,
-                            uint32_t *ret_nodes, struct weft_error **error)
+                            const struct weft_placement_node *nodes, size_t nodes_count,
+                            uint32_t gateway_node, uint32_t *ret_nodes, struct weft_error **error)
 {
     cleanup_free double *finish = calloc(steps_count + 1, sizeof(double));
     if (finish == NULL) {

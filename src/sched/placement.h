@@ -3,10 +3,11 @@
 #define WEFT_SCHED_PLACEMENT_H
 
 /*
- * Placement: which node runs which step. A step may only go where its model is ready and where slots, memory and tags
- * suffice; among those nodes it goes where it would finish first, counting the inputs that have to travel and the
- * work that is there already. That is the earliest-finish-time rule of HEFT (Topcuoglu, Hariri, Wu: "Performance-
- * effective and low-complexity task scheduling for heterogeneous computing", 2002), in the pipeline's topological
+ * Placement: which node runs which step. A step may only go where its model is ready and where
+ * slots, memory and tags suffice; among those nodes it goes where it would finish first, counting
+ * the inputs that have to travel and the work that is there already. That is the
+ * earliest-finish-time rule of HEFT (Topcuoglu, Hariri, Wu: "Performance- effective and
+ * low-complexity task scheduling for heterogeneous computing", 2002), in the pipeline's topological
  * order, with every model taking the same time as long as nothing better is known.
  *
  * Pure, deterministic: equal arguments give equal placements. Any thread.
@@ -16,10 +17,10 @@
 
 /* A step that waits for another one's output or end. */
 struct weft_placement_step {
-    const char *name;          /* for messages */
-    const char *model;         /* "join/…" runs on every node */
-    const char *model_version; /* NULL = any */
-    const char *node;          /* the only node allowed; NULL = any */
+    const char *name;               /* for messages */
+    const char *model;              /* "join/…" runs on every node */
+    const char *model_version;      /* NULL = any */
+    const char *node;               /* the only node allowed; NULL = any */
     const struct weft_needs *needs; /* of the step itself, besides its model's; NULL = none */
     const uint32_t *before;         /* indices of the steps it takes something from */
     size_t before_count;
@@ -30,14 +31,16 @@ struct weft_placement_node {
     uint32_t open_tasks;               /* placed there and not yet finished */
 };
 
-/* steps in topological order. FAILED_PRECONDITION, or UNAVAILABLE where the model's only node is gone, naming step and
- * model and what stands against it; ret_nodes has room for steps_count indices into nodes. */
+/* steps in topological order. FAILED_PRECONDITION, or UNAVAILABLE where the model's only node is
+ * gone, naming step and model and what stands against it; ret_nodes has room for steps_count
+ * indices into nodes. */
 enum weft_status weft_place(const struct weft_placement_step *steps, size_t steps_count,
                             const struct weft_placement_node *nodes, size_t nodes_count,
                             uint32_t gateway_node, uint32_t *ret_nodes,
                             struct weft_error **error) WEFT_MUST_CHECK;
 
-/* The model of that name (and version, unless NULL) that is ready on a node; NULL if none. The highest version wins. */
+/* The model of that name (and version, unless NULL) that is ready on a node; NULL if none. The
+ * highest version wins. */
 const struct weft_model_info *weft_node_find_model(const struct weft_node_info *info,
                                                    const char *name, const char *version);
 

@@ -6,7 +6,8 @@
 #include "base/assert.h"
 #include "base/list.h"
 
-/* An acknowledgement is due at the latest after so many messages, so that the peer's queue stays short. */
+/* An acknowledgement is due at the latest after so many messages, so that the peer's queue stays
+ * short. */
 enum { ACKNOWLEDGE_EVERY = 64 };
 
 /* Retransmission is not spread further than 2^6 times its first wait. */
@@ -43,7 +44,8 @@ struct weft_session {
 };
 
 struct weft_session *weft_session_new(const struct weft_session_options *options,
-                                      const struct weft_session_host *host, uint64_t incarnation) {
+                                      const struct weft_session_host *host, uint64_t incarnation)
+{
     weft_assert(incarnation > 0);
     struct weft_session *session = calloc(1, sizeof(*session));
     if (session == NULL) {
@@ -59,7 +61,8 @@ struct weft_session *weft_session_new(const struct weft_session_options *options
     return session;
 }
 
-static void drop_first(struct weft_session *session) {
+static void drop_first(struct weft_session *session)
+{
     struct entry *entry = weft_list_entry(weft_list_first(&session->queue), struct entry, link);
     weft_list_remove(&entry->link);
     session->queue_count--;
@@ -68,25 +71,28 @@ static void drop_first(struct weft_session *session) {
     free(entry);
 }
 
-static void drop_queue(struct weft_session *session) {
+static void drop_queue(struct weft_session *session)
+{
     while (!weft_list_is_empty(&session->queue)) {
         drop_first(session);
     }
 }
 
-void weft_session_free(struct weft_session *session) {
+void weft_session_free(struct weft_session *session)
+{
     if (session != NULL) {
         drop_queue(session);
         free(session);
     }
 }
 
-static void transmit(struct weft_session *session, uint64_t sequence, struct weft_message *message) {
+static void transmit(struct weft_session *session, uint64_t sequence, struct weft_message *message)
+{
     struct weft_envelope envelope = {
         .incarnation = session->incarnation,
         .peer_incarnation = session->peer_incarnation,
         .sequence = sequence,
-        .acknowledged = session->received,
+        .acknowledged = session->peer_incarnation != 0 ? session->received : session->peer_fence,
         .message = message,
     };
     session->acknowledged = session->received;
@@ -94,21 +100,25 @@ static void transmit(struct weft_session *session, uint64_t sequence, struct wef
     session->host.send(session->host.context, &envelope);
 }
 
-static void transmit_queue(struct weft_session *session) {
+static void transmit_queue(struct weft_session *session)
+{
     for (struct weft_list *link = session->queue.next; link != &session->queue; link = link->next) {
         struct entry *entry = weft_list_entry(link, struct entry, link);
         transmit(session, entry->sequence, entry->message);
     }
 }
 
-static void arm_retransmit(struct weft_session *session, uint64_t now_ns) {
-    session->retransmit_at_ns = weft_list_is_empty(&session->queue) || !session->connected
-                                    ? WEFT_DEADLINE_NEVER_NS
-                                    : now_ns + (session->options.retransmit_after_ns << session->backoff);
+static void arm_retransmit(struct weft_session *session, uint64_t now_ns)
+{
+    session->retransmit_at_ns =
+        weft_list_is_empty(&session->queue) || !session->connected
+            ? WEFT_DEADLINE_NEVER_NS
+            : now_ns + (session->options.retransmit_after_ns << session->backoff);
 }
 
 /* Without a connection there is only so much patience, counted from when it first matters. */
-static void arm_lost(struct weft_session *session, uint64_t now_ns) {
+static void arm_lost(struct weft_session *session, uint64_t now_ns)
+{
     bool matters = session->peer_incarnation != 0 || !weft_list_is_empty(&session->queue);
     if (session->connected || !matters) {
         session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
@@ -117,14 +127,16 @@ static void arm_lost(struct weft_session *session, uint64_t now_ns) {
     }
 }
 
-static uint64_t payload_bytes(const struct weft_message *message) {
+static uint64_t payload_bytes(const struct weft_message *message)
+{
     return message->kind == WEFT_MESSAGE_DELIVER && message->deliver.value != NULL
                ? weft_value_size_bytes(message->deliver.value)
                : 0;
 }
 
 enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
-                                   uint64_t now_ns, struct weft_error **error) {
+                                   uint64_t now_ns, struct weft_error **error)
+{
     if (take_message->kind == WEFT_MESSAGE_HELLO) {
         if (session->connected) {
             transmit(session, 0, take_message);
@@ -133,17 +145,20 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
         return WEFT_OK;
     }
     uint64_t bytes = payload_bytes(take_message);
-    bool alone = weft_list_is_empty(&session->queue); /* a single value may be larger than the limit */
+    bool alone =
+        weft_list_is_empty(&session->queue); /* a single value may be larger than the limit */
     if (session->queue_count >= WEFT_SESSION_QUEUE_MAX ||
         (!alone && session->queue_bytes + bytes > WEFT_SESSION_QUEUE_MAX_BYTES)) {
         return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                              "%zu messages wait for the peer, which is the limit", session->queue_count);
+                              "%zu messages wait for the peer, which is the limit",
+                              session->queue_count);
     }
     struct entry *entry = malloc(sizeof(*entry));
     if (entry == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    *entry = (struct entry){.message = take_message, .sequence = ++session->sequence_last, .payload_bytes = bytes};
+    *entry = (struct entry){
+        .message = take_message, .sequence = ++session->sequence_last, .payload_bytes = bytes};
     weft_list_append(&session->queue, &entry->link);
     session->queue_count++;
     session->queue_bytes += bytes;
@@ -159,7 +174,8 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
 }
 
 /* The peer as we knew it is gone: nothing of before counts any more, on either side. */
-static void begin_anew(struct weft_session *session) {
+static void begin_anew(struct weft_session *session)
+{
     struct weft_list undelivered;
     weft_list_init(&undelivered);
     weft_list_splice(&undelivered, &session->queue);
@@ -186,7 +202,8 @@ static void begin_anew(struct weft_session *session) {
     session->host.lost(session->host.context);
 }
 
-static void acknowledged(struct weft_session *session, uint64_t sequence, uint64_t now_ns) {
+static void acknowledged(struct weft_session *session, uint64_t sequence, uint64_t now_ns)
+{
     bool progress = false;
     while (!weft_list_is_empty(&session->queue)) {
         struct entry *entry = weft_list_entry(weft_list_first(&session->queue), struct entry, link);
@@ -202,7 +219,8 @@ static void acknowledged(struct weft_session *session, uint64_t sequence, uint64
     }
 }
 
-static void note_received(struct weft_session *session, uint64_t now_ns) {
+static void note_received(struct weft_session *session, uint64_t now_ns)
+{
     if (session->received - session->acknowledged >= ACKNOWLEDGE_EVERY) {
         session->acknowledge_at_ns = now_ns;
     } else if (session->acknowledge_at_ns == WEFT_DEADLINE_NEVER_NS) {
@@ -210,16 +228,30 @@ static void note_received(struct weft_session *session, uint64_t now_ns) {
     }
 }
 
-void weft_session_received(struct weft_session *session, struct weft_envelope *envelope, uint64_t now_ns) {
+void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
+                           uint64_t now_ns)
+{
     cleanup_message struct weft_message *message = steal(&envelope->message);
-    if (envelope->incarnation <= session->peer_fence || envelope->incarnation < session->peer_incarnation) {
-        return; /* from an end that is gone */
+    if (envelope->incarnation <= session->peer_fence ||
+        envelope->incarnation < session->peer_incarnation) {
+        /* From an end that is gone, or that does not know yet that it was given up: it should hear
+         * of it. */
+        session->acknowledge_at_ns = now_ns;
+        return;
     }
-    if (session->peer_incarnation != 0 && envelope->incarnation > session->peer_incarnation) {
+    bool given_up =
+        envelope->peer_incarnation == 0 && envelope->acknowledged >= session->incarnation;
+    if (given_up ||
+        (session->peer_incarnation != 0 && envelope->incarnation > session->peer_incarnation)) {
         begin_anew(session);
+        if (envelope->incarnation <= session->peer_fence) {
+            session->acknowledge_at_ns = now_ns; /* the peer's end goes with ours */
+            return;
+        }
     }
     if (envelope->peer_incarnation != 0 && envelope->peer_incarnation != session->incarnation) {
-        session->acknowledge_at_ns = now_ns; /* for an end of ours that is gone: let the peer hear of this one */
+        session->acknowledge_at_ns =
+            now_ns; /* for an end of ours that is gone: let the peer hear of this one */
         return;
     }
     session->peer_incarnation = envelope->incarnation;
@@ -238,11 +270,13 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
         note_received(session, now_ns);
         session->host.deliver(session->host.context, steal(&message));
     } else {
-        session->acknowledge_at_ns = now_ns; /* twice, or after a gap: the peer should hear where we are */
+        session->acknowledge_at_ns =
+            now_ns; /* twice, or after a gap: the peer should hear where we are */
     }
 }
 
-void weft_session_connected(struct weft_session *session, uint64_t now_ns) {
+void weft_session_connected(struct weft_session *session, uint64_t now_ns)
+{
     session->connected = true;
     session->backoff = 0;
     session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
@@ -250,22 +284,27 @@ void weft_session_connected(struct weft_session *session, uint64_t now_ns) {
     arm_retransmit(session, now_ns);
 }
 
-void weft_session_disconnected(struct weft_session *session, uint64_t now_ns) {
+void weft_session_disconnected(struct weft_session *session, uint64_t now_ns)
+{
     session->connected = false;
     session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS; /* the reconnect brings it */
     arm_retransmit(session, now_ns);
     arm_lost(session, now_ns);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b) {
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
     return a < b ? a : b;
 }
 
-uint64_t weft_session_deadline_ns(const struct weft_session *session) {
-    return earlier(session->acknowledge_at_ns, earlier(session->retransmit_at_ns, session->lost_at_ns));
+uint64_t weft_session_deadline_ns(const struct weft_session *session)
+{
+    return earlier(session->acknowledge_at_ns,
+                   earlier(session->retransmit_at_ns, session->lost_at_ns));
 }
 
-void weft_session_tick(struct weft_session *session, uint64_t now_ns) {
+void weft_session_tick(struct weft_session *session, uint64_t now_ns)
+{
     if (now_ns >= session->lost_at_ns) {
         begin_anew(session);
         return;
@@ -283,10 +322,12 @@ void weft_session_tick(struct weft_session *session, uint64_t now_ns) {
     }
 }
 
-size_t weft_session_queued(const struct weft_session *session) {
+size_t weft_session_queued(const struct weft_session *session)
+{
     return session->queue_count;
 }
 
-bool weft_session_is_connected(const struct weft_session *session) {
+bool weft_session_is_connected(const struct weft_session *session)
+{
     return session->connected;
 }

@@ -3,35 +3,39 @@
 #define WEFT_SCHED_SESSION_H
 
 /*
- * A session: everything that two nodes say to each other, each message exactly once and in order, over connections that
- * break and come back. Messages are numbered, acknowledged in bulk, kept until acknowledged, and sent again after a
- * reconnect or when no acknowledgement came in time. When the other end was away for too long, or was replaced by
- * another boot, the session says so once (`lost`), forgets what it had, and starts anew under a higher incarnation;
- * what is still on the way from before is then recognised as stale.
+ * A session: everything that two nodes say to each other, each message exactly once and in order,
+ * over connections that break and come back. Messages are numbered, acknowledged in bulk, kept
+ * until acknowledged, and sent again after a reconnect or when no acknowledgement came in time.
+ * When the other end was away for too long, or was replaced by another boot, the session says so
+ * once (`lost`), forgets what it had, and starts anew under a higher incarnation; what is still on
+ * the way from before is then recognised as stale.
  *
- * Pure: the host brings time, carries envelopes and is told what to do. One thread; the host's functions may call
- * weft_session_send, but nothing else of the same session.
+ * Pure: the host brings time, carries envelopes and is told what to do. One thread; the host's
+ * functions may call weft_session_send, but nothing else of the same session.
  */
 
 #include "base/clock.h"
 #include "base/message.h"
 
-/* Messages that may wait for the peer's acknowledgement. A pipeline of thousands of small requests fits; what lies
- * beyond fails with RESOURCE_EXHAUSTED, because a peer that far behind will not catch up within a deadline. */
+/* Messages that may wait for the peer's acknowledgement. A pipeline of thousands of small requests
+ * fits; what lies beyond fails with RESOURCE_EXHAUSTED, because a peer that far behind will not
+ * catch up within a deadline. */
 enum { WEFT_SESSION_QUEUE_MAX = 65536 };
-/* And their payload: the values are shared with their owners, but while they wait they cannot be freed. */
+/* And their payload: the values are shared with their owners, but while they wait they cannot be
+ * freed. */
 #define WEFT_SESSION_QUEUE_MAX_BYTES (UINT64_C(2) << 30)
 
 struct weft_session;
 
 struct weft_session_options {
-    uint64_t acknowledge_after_ns; /* how long an acknowledgement may wait for a message to travel with */
+    uint64_t acknowledge_after_ns; /* how long an acknowledgement may wait for a message to travel
+                                      with */
     uint64_t retransmit_after_ns;  /* without acknowledgement; doubles with every try */
     uint64_t lost_after_ns;        /* without connection */
 };
 
-/* What production uses: acknowledgements are no hurry, TCP retransmits by itself, and a process that is restarted is
- * back within the time after which a request had better fail. */
+/* What production uses: acknowledgements are no hurry, TCP retransmits by itself, and a process
+ * that is restarted is back within the time after which a request had better fail. */
 #define WEFT_SESSION_OPTIONS_DEFAULT                                                               \
     {                                                                                              \
         .acknowledge_after_ns = 100 * WEFT_NS_PER_MS, .retransmit_after_ns = 30 * WEFT_NS_PER_S,   \
@@ -39,32 +43,35 @@ struct weft_session_options {
     }
 
 struct weft_session_host {
-    /* Puts an envelope on the connection. Only called while connected. Envelope and message are borrowed. */
+    /* Puts an envelope on the connection. Only called while connected. Envelope and message are
+     * borrowed. */
     void (*send)(void *context, const struct weft_envelope *envelope);
     /* A message has arrived, in order and for the first time; takes it. */
     void (*deliver)(void *context, struct weft_message *take_message);
-    /* That incarnation of the peer is gone and nothing more comes from it. Called after `undelivered`. */
+    /* That incarnation of the peer is gone and nothing more comes from it. Called after
+     * `undelivered`. */
     void (*lost)(void *context);
-    /* For each message that was sent and never acknowledged, in order, before `lost`: it may not have arrived. Takes
-     * the message. */
+    /* For each message that was sent and never acknowledged, in order, before `lost`: it may not
+     * have arrived. Takes the message. */
     void (*undelivered)(void *context, struct weft_message *take_message);
     void *context;
 };
 
-/* incarnation must be higher than any this node has used with this peer before, in this boot or an earlier one: the
- * wall clock in nanoseconds serves. NULL if out of memory. */
+/* incarnation must be higher than any this node has used with this peer before, in this boot or an
+ * earlier one: the wall clock in nanoseconds serves. NULL if out of memory. */
 struct weft_session *weft_session_new(const struct weft_session_options *options,
                                       const struct weft_session_host *host, uint64_t incarnation);
 /* Messages that were not acknowledged are dropped. NULL is fine. */
 void weft_session_free(struct weft_session *session);
 
-/* Sends a message, or keeps it until there is a connection. HELLO goes before all others and is not numbered: it is
- * sent at once and not kept, so it is sent again after every `connected`. RESOURCE_EXHAUSTED when the peer is too far
- * behind; the message is then still the caller's. */
+/* Sends a message, or keeps it until there is a connection. HELLO goes before all others and is not
+ * numbered: it is sent at once and not kept, so it is sent again after every `connected`.
+ * RESOURCE_EXHAUSTED when the peer is too far behind; the message is then still the caller's. */
 enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
                                    uint64_t now_ns, struct weft_error **error) WEFT_MUST_CHECK;
 /* An envelope came in. Takes its message and leaves NULL there. */
-void weft_session_received(struct weft_session *session, struct weft_envelope *envelope, uint64_t now_ns);
+void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
+                           uint64_t now_ns);
 
 void weft_session_connected(struct weft_session *session, uint64_t now_ns);
 void weft_session_disconnected(struct weft_session *session, uint64_t now_ns);

@@ -7,10 +7,12 @@
 
 #include "sched/worker_parts.h"
 
-/* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a gateway cannot say so. */
+/* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a
+ * gateway cannot say so. */
 #define SWEEP_EVERY_NS (500 * WEFT_NS_PER_MS)
 
-struct weft_worker *weft_worker_new(const struct weft_worker_host *host, const struct weft_resources *resources)
+struct weft_worker *weft_worker_new(const struct weft_worker_host *host,
+                                    const struct weft_resources *resources)
 {
     struct weft_worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
@@ -42,7 +44,7 @@ static void plan_free(struct weft_worker *worker, struct plan *plan)
     free(plan);
 }
 
-void plan_unuse(struct weft_worker *worker, struct plan *plan)
+void worker_plan_unuse(struct weft_worker *worker, struct plan *plan)
 {
     weft_assert(plan->runs > 0);
     plan->runs--;
@@ -77,7 +79,8 @@ void weft_worker_free(struct weft_worker *worker)
         plan_free(worker, plan);
     }
     HASH_CLEAR(hh, worker->ended_map);
-    weft_needs_fini(&(struct weft_needs){.tags = worker->resources.tags, .tags_count = worker->resources.tags_count});
+    weft_needs_fini(&(struct weft_needs){.tags = worker->resources.tags,
+                                         .tags_count = worker->resources.tags_count});
     free(worker);
 }
 
@@ -137,24 +140,26 @@ static enum weft_status check_task(struct weft_worker *worker, const struct weft
 {
     const struct weft_resources *has = &worker->resources;
     if (task->needs.slots > has->slots) {
-        return weft_error_set(error, WEFT_FAILED_PRECONDITION, "model \"%s\" needs %u slots, the node has %u",
-                              task->model, task->needs.slots, has->slots);
+        return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                              "model \"%s\" needs %u slots, the node has %u", task->model,
+                              task->needs.slots, has->slots);
     }
     if (has->memory_bytes != 0 && task->needs.memory_bytes > has->memory_bytes) {
         return weft_error_set(error, WEFT_FAILED_PRECONDITION,
-                              "model \"%s\" needs %" PRIu64 " bytes of memory, the node has %" PRIu64, task->model,
-                              task->needs.memory_bytes, has->memory_bytes);
+                              "model \"%s\" needs %" PRIu64
+                              " bytes of memory, the node has %" PRIu64,
+                              task->model, task->needs.memory_bytes, has->memory_bytes);
     }
     for (size_t i = 0; i < task->needs.tags_count; i++) {
         if (!has_tag(has, task->needs.tags[i])) {
             return weft_error_set(error, WEFT_FAILED_PRECONDITION,
-                                  "model \"%s\" needs a node tagged \"%s\", and this one is not", task->model,
-                                  task->needs.tags[i]);
+                                  "model \"%s\" needs a node tagged \"%s\", and this one is not",
+                                  task->model, task->needs.tags[i]);
         }
     }
     if (task->after_count > 64) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "step \"%s\" waits for more than 64 others",
-                              task->step_name);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "step \"%s\" waits for more than 64 others", task->step_name);
     }
     return worker->host.check(worker->host.context, task, error);
 }
@@ -167,13 +172,15 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
         return WEFT_OK;
     }
     if (content->gateway_node >= content->nodes_count) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "the plan does not say where its gateway is");
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "the plan does not say where its gateway is");
     }
     for (size_t i = 0; i < content->tasks_count; i++) {
         enum weft_status status = check_task(worker, &content->tasks[i], error);
         if (status != WEFT_OK) {
-            weft_error_set_place(error, &(struct weft_error_place){.pipeline = content->pipeline,
-                                                                   .step = content->tasks[i].step_name});
+            weft_error_set_place(error,
+                                 &(struct weft_error_place){.pipeline = content->pipeline,
+                                                            .step = content->tasks[i].step_name});
             return status;
         }
     }
@@ -210,8 +217,8 @@ static void prepare(struct weft_worker *worker, const struct weft_node_plan *con
     answer->prepared.plan = content->plan;
     (void)keep_plan(worker, content, &answer->prepared.error);
     struct weft_send_outcome outcome;
-    if (worker->host.send(worker->host.context, &content->nodes[content->gateway_node], answer, &outcome, NULL) ==
-        WEFT_OK) {
+    if (worker->host.send(worker->host.context, &content->nodes[content->gateway_node], answer,
+                          &outcome, NULL) == WEFT_OK) {
         answer = NULL;
     }
 }
@@ -227,7 +234,8 @@ static bool works_init(const struct weft_worker *worker, struct run *run)
     static const struct weft_machine_state table[] = {
         [TASK_WAITING] = {"waiting", WEFT_MACHINE_NEXT(TASK_READY) | WEFT_MACHINE_NEXT(TASK_DONE)},
         [TASK_READY] = {"ready", WEFT_MACHINE_NEXT(TASK_RUNNING) | WEFT_MACHINE_NEXT(TASK_DONE)},
-        [TASK_RUNNING] = {"running", WEFT_MACHINE_NEXT(TASK_STOPPING) | WEFT_MACHINE_NEXT(TASK_DONE)},
+        [TASK_RUNNING] = {"running",
+                          WEFT_MACHINE_NEXT(TASK_STOPPING) | WEFT_MACHINE_NEXT(TASK_DONE)},
         [TASK_STOPPING] = {"stopping", WEFT_MACHINE_NEXT(TASK_DONE)},
         [TASK_DONE] = {"done", 0},
     };
@@ -265,7 +273,8 @@ static void run_free(struct run *run)
 {
     for (size_t i = 0; run->works != NULL && i < run->plan->content.tasks_count; i++) {
         struct work *work = &run->works[i];
-        for (size_t input = 0; work->task.inputs != NULL && input < work->task.step->inputs_count; input++) {
+        for (size_t input = 0; work->task.inputs != NULL && input < work->task.step->inputs_count;
+             input++) {
             weft_value_unref(work->task.inputs[input]);
         }
         free(work->task.inputs);
@@ -277,8 +286,8 @@ static void run_free(struct run *run)
     free(run);
 }
 
-static struct run *run_new(struct weft_worker *worker, struct plan *plan, const struct weft_deliver *deliver,
-                           uint64_t now_ns)
+static struct run *run_new(struct weft_worker *worker, struct plan *plan,
+                           const struct weft_deliver *deliver, uint64_t now_ns)
 {
     struct run *run = calloc(1, sizeof(*run));
     if (run == NULL) {
@@ -292,7 +301,8 @@ static struct run *run_new(struct weft_worker *worker, struct plan *plan, const 
     run->id = deliver->id != NULL ? strdup(deliver->id) : NULL;
     run->works = calloc(plan->content.tasks_count, sizeof(*run->works));
     if ((deliver->id != NULL && run->id == NULL) || run->works == NULL ||
-        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK || !works_init(worker, run)) {
+        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK ||
+        !works_init(worker, run)) {
         run_free(run);
         return NULL;
     }
@@ -319,7 +329,7 @@ void run_settle(struct weft_worker *worker, struct run *run)
     HASH_DEL(worker->runs, run);
     worker->runs_count--;
     run_free(run);
-    plan_unuse(worker, plan);
+    worker_plan_unuse(worker, plan);
 }
 
 /* Whether any task of the plan waits for this. */
@@ -328,13 +338,15 @@ static bool is_for(const struct plan *plan, const struct weft_deliver *deliver)
     for (size_t i = 0; i < plan->content.tasks_count; i++) {
         const struct weft_plan_task *task = &plan->content.tasks[i];
         for (size_t input = 0; input < task->inputs_count; input++) {
-            if (task->inputs[input].constant == NULL && task->inputs[input].from_step == deliver->from_step &&
+            if (task->inputs[input].constant == NULL &&
+                task->inputs[input].from_step == deliver->from_step &&
                 task->inputs[input].from_output == deliver->from_output) {
                 return true;
             }
         }
         for (size_t after = 0; after < task->after_count; after++) {
-            if (deliver->from_output == WEFT_OUTPUT_FINISHED && task->after[after] == deliver->from_step) {
+            if (deliver->from_output == WEFT_OUTPUT_FINISHED &&
+                task->after[after] == deliver->from_step) {
                 return true;
             }
         }
@@ -342,7 +354,8 @@ static bool is_for(const struct plan *plan, const struct weft_deliver *deliver)
     return false;
 }
 
-static void refuse_run(struct weft_worker *worker, struct plan *plan, const struct weft_deliver *deliver)
+static void refuse_run(struct weft_worker *worker, struct plan *plan,
+                       const struct weft_deliver *deliver)
 {
     cleanup_error struct weft_error *error = NULL;
     if (worker->runs_count >= WEFT_WORKER_RUNS_MAX) {
@@ -352,7 +365,8 @@ static void refuse_run(struct weft_worker *worker, struct plan *plan, const stru
         (void)weft_error_set_out_of_memory(&error);
     }
     remember_ended(worker, deliver->request);
-    report_failed(worker, plan, deliver->request, plan->content.tasks[0].step, deliver->attempt, error);
+    report_failed(worker, plan, deliver->request, plan->content.tasks[0].step, deliver->attempt,
+                  error);
 }
 
 static void deliver(struct weft_worker *worker, const struct weft_deliver *deliver, uint64_t now_ns)
@@ -364,7 +378,8 @@ static void deliver(struct weft_worker *worker, const struct weft_deliver *deliv
     struct run *run = NULL;
     HASH_FIND(hh, worker->runs, &deliver->request, sizeof(deliver->request), run);
     if (run == NULL) {
-        run = worker->runs_count < WEFT_WORKER_RUNS_MAX ? run_new(worker, plan, deliver, now_ns) : NULL;
+        run = worker->runs_count < WEFT_WORKER_RUNS_MAX ? run_new(worker, plan, deliver, now_ns)
+                                                        : NULL;
         if (run == NULL) {
             refuse_run(worker, plan, deliver);
             return;
@@ -416,8 +431,8 @@ void weft_worker_message(struct weft_worker *worker, struct weft_message *messag
     start_ready(worker, now_ns);
 }
 
-void weft_worker_undelivered(struct weft_worker *worker, const struct weft_message *message, const char *node,
-                             uint64_t now_ns)
+void weft_worker_undelivered(struct weft_worker *worker, const struct weft_message *message,
+                             const char *node, uint64_t now_ns)
 {
     if (message->kind != WEFT_MESSAGE_DELIVER) {
         return;
@@ -428,25 +443,32 @@ void weft_worker_undelivered(struct weft_worker *worker, const struct weft_messa
         return;
     }
     cleanup_error struct weft_error *error = NULL;
-    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" went away before it had the output of step \"%s\"",
-                         node, plan_step_name(plan, lost->from_step));
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE,
+                         "node \"%s\" went away before it had the output of step \"%s\"", node,
+                         plan_step_name(plan, lost->from_step));
     weft_error_set_place(&error, &(struct weft_error_place){.node = node});
     report_failed(worker, plan, lost->request, lost->from_step, lost->attempt, error);
     start_ready(worker, now_ns);
 }
 
-void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_t generation, uint64_t now_ns)
+static bool is_gateway(const struct plan *plan, const char *node, uint64_t generation)
 {
-    (void)node;
+    const struct weft_plan_node *gateway = &plan->content.nodes[plan->content.gateway_node];
+    return strcmp(gateway->name, node) == 0 && (generation == 0 || plan->key.gateway == generation);
+}
+
+void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_t generation,
+                           uint64_t now_ns)
+{
     struct run *run, *next_run;
     HASH_ITER (hh, worker->runs, run, next_run) {
-        if (run->request.gateway == generation && !run->dropped) {
+        if (is_gateway(run->plan, node, generation) && !run->dropped) {
             run_drop(worker, run);
         }
     }
     struct plan *plan, *next_plan;
     HASH_ITER (hh, worker->plans, plan, next_plan) {
-        if (plan->key.gateway == generation) {
+        if (is_gateway(plan, node, generation)) {
             reports_drop(worker, plan);
             plan_release(worker, plan);
         }
@@ -492,7 +514,8 @@ static struct work *next_unreported(const struct weft_worker *worker)
 
 uint64_t weft_worker_deadline_ns(const struct weft_worker *worker)
 {
-    uint64_t deadline_ns = worker->sweep_at_ns < worker->reports_at_ns ? worker->sweep_at_ns : worker->reports_at_ns;
+    uint64_t deadline_ns =
+        worker->sweep_at_ns < worker->reports_at_ns ? worker->sweep_at_ns : worker->reports_at_ns;
     const struct work *work = next_unreported(worker);
     if (work != NULL && work->started_ns + WEFT_WORKER_STARTED_AFTER_NS < deadline_ns) {
         deadline_ns = work->started_ns + WEFT_WORKER_STARTED_AFTER_NS;

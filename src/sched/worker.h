@@ -3,15 +3,16 @@
 #define WEFT_SCHED_WORKER_H
 
 /*
- * A node's half of the run protocol: keeps the plans it was given, collects the inputs of each request's tasks, starts a
- * task as soon as it has all of them and the node has room, sends each output straight to the nodes that consume it,
- * and reports to the gateway afterwards. Slots and memory are never exceeded, and ready work does not wait while it
- * fits.
+ * A node's half of the run protocol: keeps the plans it was given, collects the inputs of each
+ * request's tasks, starts a task as soon as it has all of them and the node has room, sends each
+ * output straight to the nodes that consume it, and reports to the gateway afterwards. Slots and
+ * memory are never exceeded, and ready work does not wait while it fits.
  *
- * Pure: the host brings messages and time and performs what it is told. One thread. The host's functions must not call
- * the worker again before they return: completions and answers come later.
+ * Pure: the host brings messages and time and performs what it is told. One thread. The host's
+ * functions must not call the worker again before they return: completions and answers come later.
  *
- * A task's states (a CANCEL or a deadline drops it in any of them; a running one is stopped and its end awaited):
+ * A task's states (a CANCEL or a deadline drops it in any of them; a running one is stopped and its
+ * end awaited):
  *
  *     WAITING ──all inputs──▶ READY ──fits──▶ RUNNING ──finished, failed──▶ DONE
  *        └───────────────────────┴───dropped──────┼──▶ DONE
@@ -21,12 +22,13 @@
 #include "base/clock.h"
 #include "base/message.h"
 
-/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it PREPARE is refused with
- * RESOURCE_EXHAUSTED. */
+/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it PREPARE is
+ * refused with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_PLANS_MAX = 4096 };
 /* Requests of which a worker holds inputs. Beyond it new ones fail with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
-/* Ended requests that a worker remembers, so that a value that arrives late, by another way, finds no new home. */
+/* Ended requests that a worker remembers, so that a value that arrives late, by another way, finds
+ * no new home. */
 enum { WEFT_WORKER_ENDED_MAX = 4096 };
 /* Running longer than this is reported as started: short tasks would only double the messages. */
 #define WEFT_WORKER_STARTED_AFTER_NS (50 * WEFT_NS_PER_MS)
@@ -35,7 +37,8 @@ enum { WEFT_WORKER_ENDED_MAX = 4096 };
 
 struct weft_worker;
 
-/* One step to be executed for one request, as the host sees it. Valid from start until weft_worker_finished. */
+/* One step to be executed for one request, as the host sees it. Valid from start until
+ * weft_worker_finished. */
 struct weft_task {
     struct weft_request_id request;
     const struct weft_node_plan *plan;
@@ -51,7 +54,7 @@ struct weft_task {
 
 /* How a task went. The worker takes references of its own. */
 struct weft_task_result {
-    struct weft_error *error;         /* NULL = finished */
+    struct weft_error *error;          /* NULL = finished */
     struct weft_value *const *outputs; /* by index of step->outputs */
     uint64_t start_ns;                 /* wall clock */
     uint64_t end_ns;
@@ -62,19 +65,21 @@ struct weft_task_result {
 
 /* What became of a DELIVER on its way out; for the report of its edge. Strings are constants. */
 struct weft_send_outcome {
-    uint64_t wire_bytes; /* framing included; 0 where it stayed in the process or waits for a connection */
+    uint64_t wire_bytes; /* framing included; 0 where it stayed in the process or waits for a
+                            connection */
     uint64_t copied_bytes;
     const char *lane;
     const char *codec;
 };
 
 struct weft_worker_host {
-    size_t task_bytes; /* of host_data; taken before a task can start, so starting needs no memory */
+    size_t
+        task_bytes; /* of host_data; taken before a task can start, so starting needs no memory */
     /* Whether the model of a step can be run here: asked when a plan is prepared. */
     enum weft_status (*check)(void *context, const struct weft_plan_task *task,
                               struct weft_error **error);
-    /* Sends to a node, which may be this one. Takes the message on success. UNAVAILABLE where that boot of the node is
-     * gone. */
+    /* Sends to a node, which may be this one. Takes the message on success. UNAVAILABLE where that
+     * boot of the node is gone. */
     enum weft_status (*send)(void *context, const struct weft_plan_node *to,
                              struct weft_message *take_message,
                              struct weft_send_outcome *ret_outcome, struct weft_error **error);
@@ -88,26 +93,29 @@ struct weft_worker_host {
 /* resources are copied. NULL if out of memory. */
 struct weft_worker *weft_worker_new(const struct weft_worker_host *host,
                                     const struct weft_resources *resources);
-/* Drops every request; tasks that run are asked to stop and their ends awaited. For the end of a node. */
+/* Drops every request; tasks that run are asked to stop and their ends awaited. For the end of a
+ * node. */
 void weft_worker_stop(struct weft_worker *worker);
 /* No task may be running. NULL is fine. */
 void weft_worker_free(struct weft_worker *worker);
 
-/* PREPARE, RELEASE, DELIVER, CANCEL from a gateway or another node; others are ignored. `from` answers PREPARE. Takes
- * what it needs of the message; the rest is the caller's to release. */
+/* PREPARE, RELEASE, DELIVER, CANCEL from a gateway or another node; others are ignored. `from`
+ * answers PREPARE. Takes what it needs of the message; the rest is the caller's to release. */
 void weft_worker_message(struct weft_worker *worker, struct weft_message *message, uint64_t now_ns);
 /* A task has ended: with outputs, with an error, or stopped. The task is gone afterwards. */
 void weft_worker_finished(struct weft_worker *worker, struct weft_task *task,
                           const struct weft_task_result *result, uint64_t now_ns);
-/* A part of a streamed output, before the task finishes; only outputs that the gateway alone consumes can be streamed,
- * others fail with FAILED_PRECONDITION. */
+/* A part of a streamed output, before the task finishes; only outputs that the gateway alone
+ * consumes can be streamed, others fail with FAILED_PRECONDITION. */
 enum weft_status weft_worker_part(struct weft_worker *worker, struct weft_task *task,
                                   struct weft_value *const *outputs, uint64_t now_ns,
                                   struct weft_error **error) WEFT_MUST_CHECK;
-/* A DELIVER of ours never reached its node: the request cannot end well, and its gateway is told. */
+/* A DELIVER of ours never reached its node: the request cannot end well, and its gateway is told.
+ */
 void weft_worker_undelivered(struct weft_worker *worker, const struct weft_message *message,
                              const char *node, uint64_t now_ns);
-/* A boot of a node is gone. Requests of its gateway are dropped, with its plans. */
+/* A boot of a node is gone; generation 0 = all that were. Requests of its gateway are dropped, with
+ * its plans. */
 void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_t generation,
                            uint64_t now_ns);
 

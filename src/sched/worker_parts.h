@@ -3,8 +3,8 @@
 #define WEFT_SCHED_WORKER_PARTS_H
 
 /*
- * The inside of the worker, shared by its files: worker.c (messages and life), worker_tasks.c (what runs when) and
- * worker_reports.c (what the gateway hears). Nobody else includes it.
+ * The inside of the worker, shared by its files: worker.c (messages and life), worker_tasks.c (what
+ * runs when) and worker_reports.c (what the gateway hears). Nobody else includes it.
  */
 
 #include "base/list.h"
@@ -93,7 +93,8 @@ struct weft_worker {
 };
 
 /* worker_tasks.c */
-void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver, uint64_t now_ns);
+void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver,
+                uint64_t now_ns);
 void run_drop(struct weft_worker *worker, struct run *run);
 void start_ready(struct weft_worker *worker, uint64_t now_ns);
 /* Frees the run if nothing of it is open. */
@@ -101,16 +102,17 @@ void run_settle(struct weft_worker *worker, struct run *run);
 
 /* worker_reports.c */
 void report_started(struct weft_worker *worker, struct work *work, uint64_t now_ns);
-void report_finished(struct weft_worker *worker, struct work *work, const struct weft_task_result *result,
-                     struct weft_report_transfer *take_transfers, size_t transfers_count, uint64_t bytes_out,
-                     uint64_t now_ns);
-void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request, uint32_t step,
-                   uint32_t attempt, struct weft_error *error);
+void report_finished(struct weft_worker *worker, struct work *work,
+                     const struct weft_task_result *result,
+                     struct weft_report_transfer *take_transfers, size_t transfers_count,
+                     uint64_t bytes_out, uint64_t now_ns);
+void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
+                   uint32_t step, uint32_t attempt, struct weft_error *error);
 void reports_flush(struct weft_worker *worker);
 void reports_drop(struct weft_worker *worker, const struct plan *plan);
 
 /* worker.c */
-void plan_unuse(struct weft_worker *worker, struct plan *plan);
+void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
 void remember_ended(struct weft_worker *worker, struct weft_request_id request);
 const char *plan_step_name(const struct plan *plan, uint32_t step);
 

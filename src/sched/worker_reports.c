@@ -26,10 +26,12 @@ static struct weft_message *report_new(const struct plan *plan, struct weft_requ
 }
 
 /* A report that cannot be sent is lost with the gateway that wanted it. */
-static void send_report(struct weft_worker *worker, const struct plan *plan, struct weft_message *take_message)
+static void send_report(struct weft_worker *worker, const struct plan *plan,
+                        struct weft_message *take_message)
 {
     struct weft_send_outcome outcome;
-    if (worker->host.send(worker->host.context, gateway_of(plan), take_message, &outcome, NULL) != WEFT_OK) {
+    if (worker->host.send(worker->host.context, gateway_of(plan), take_message, &outcome, NULL) !=
+        WEFT_OK) {
         weft_message_free(take_message);
     }
 }
@@ -38,7 +40,7 @@ static void pending_free(struct weft_worker *worker, struct pending_report *pend
 {
     weft_list_remove(&pending->link);
     worker->reports_count--;
-    plan_unuse(worker, pending->plan);
+    worker_plan_unuse(worker, pending->plan);
     free(pending);
 }
 
@@ -69,8 +71,8 @@ void reports_drop(struct weft_worker *worker, const struct plan *plan)
     }
 }
 
-static void queue_report(struct weft_worker *worker, struct plan *plan, struct weft_message *take_message,
-                         uint64_t now_ns)
+static void queue_report(struct weft_worker *worker, struct plan *plan,
+                         struct weft_message *take_message, uint64_t now_ns)
 {
     struct pending_report *pending = malloc(sizeof(*pending));
     if (pending == NULL) {
@@ -92,8 +94,9 @@ void report_started(struct weft_worker *worker, struct work *work, uint64_t now_
 {
     (void)now_ns;
     work->started_reported = true;
-    struct weft_message *message = report_new(work->run->plan, work->run->request, WEFT_REPORT_STARTED,
-                                              work->task.step->step, work->task.attempt);
+    struct weft_message *message =
+        report_new(work->run->plan, work->run->request, WEFT_REPORT_STARTED, work->task.step->step,
+                   work->task.attempt);
     if (message != NULL) {
         send_report(worker, work->run->plan, message);
     }
@@ -104,12 +107,14 @@ static void transfers_free(struct weft_report_transfer *transfers, size_t count)
     weft_report_fini(&(struct weft_report){.transfers = transfers, .transfers_count = count});
 }
 
-void report_finished(struct weft_worker *worker, struct work *work, const struct weft_task_result *result,
-                     struct weft_report_transfer *take_transfers, size_t transfers_count, uint64_t bytes_out,
-                     uint64_t now_ns)
+void report_finished(struct weft_worker *worker, struct work *work,
+                     const struct weft_task_result *result,
+                     struct weft_report_transfer *take_transfers, size_t transfers_count,
+                     uint64_t bytes_out, uint64_t now_ns)
 {
-    struct weft_message *message = report_new(work->run->plan, work->run->request, WEFT_REPORT_FINISHED,
-                                              work->task.step->step, work->task.attempt);
+    struct weft_message *message =
+        report_new(work->run->plan, work->run->request, WEFT_REPORT_FINISHED, work->task.step->step,
+                   work->task.attempt);
     if (message == NULL) {
         transfers_free(take_transfers, transfers_count);
         return;
@@ -130,8 +135,8 @@ void report_finished(struct weft_worker *worker, struct work *work, const struct
 }
 
 /* At once: somebody waits for it. */
-void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request, uint32_t step,
-                   uint32_t attempt, struct weft_error *error)
+void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
+                   uint32_t step, uint32_t attempt, struct weft_error *error)
 {
     struct weft_message *message = report_new(plan, request, WEFT_REPORT_FAILED, step, attempt);
     if (message == NULL) {

@@ -18,7 +18,8 @@ static bool fits(const struct weft_worker *worker, const struct work *work)
 {
     const struct weft_resources *has = &worker->resources;
     return slots_needed(work) <= has->slots - worker->slots_used &&
-           (has->memory_bytes == 0 || memory_needed(work) <= has->memory_bytes - worker->memory_used_bytes);
+           (has->memory_bytes == 0 ||
+            memory_needed(work) <= has->memory_bytes - worker->memory_used_bytes);
 }
 
 static void make_ready(struct weft_worker *worker, struct work *work)
@@ -41,7 +42,8 @@ static void start(struct weft_worker *worker, struct work *work, uint64_t now_ns
     worker->host.start(worker->host.context, &work->task);
 }
 
-/* First come, first served, but what does not fit lets the others pass: a free slot is never kept from work. */
+/* First come, first served, but what does not fit lets the others pass: a free slot is never kept
+ * from work. */
 void start_ready(struct weft_worker *worker, uint64_t now_ns)
 {
     struct weft_list *link = worker->ready.next;
@@ -69,9 +71,10 @@ static void refuse_second(struct weft_worker *worker, struct run *run, const str
                           const struct weft_deliver *deliver)
 {
     cleanup_error struct weft_error *error = NULL;
-    (void)weft_error_set(&error, WEFT_FAILED_PRECONDITION,
-                         "step \"%s\" takes one value for each input, but its producer streams several",
-                         work->task.step->step_name);
+    (void)weft_error_set(
+        &error, WEFT_FAILED_PRECONDITION,
+        "step \"%s\" takes one value for each input, but its producer streams several",
+        work->task.step->step_name);
     report_failed(worker, run->plan, run->request, work->task.step->step, deliver->attempt, error);
     run_drop(worker, run);
 }
@@ -110,7 +113,8 @@ static void accept_end(struct work *work, uint32_t from_step)
     }
 }
 
-void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver, uint64_t now_ns)
+void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver,
+                uint64_t now_ns)
 {
     (void)now_ns;
     for (size_t i = 0; i < run->plan->content.tasks_count; i++) {
@@ -155,8 +159,8 @@ void run_drop(struct weft_worker *worker, struct run *run)
     run_settle(worker, run);
 }
 
-static struct weft_message *deliver_new(const struct work *work, uint32_t output, struct weft_value *value,
-                                        uint64_t now_ns)
+static struct weft_message *deliver_new(const struct work *work, uint32_t output,
+                                        struct weft_value *value, uint64_t now_ns)
 {
     const struct run *run = work->run;
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_DELIVER);
@@ -200,8 +204,9 @@ static char *copy_or_null(const char *text)
     return text != NULL ? strdup(text) : NULL; /* a report without its words is still one */
 }
 
-static void note_transfer(struct sending *sending, const struct weft_plan_destination *to, uint32_t output,
-                          const struct weft_value *value, const struct weft_send_outcome *outcome)
+static void note_transfer(struct sending *sending, const struct weft_plan_destination *to,
+                          uint32_t output, const struct weft_value *value,
+                          const struct weft_send_outcome *outcome)
 {
     uint64_t raw_bytes = value != NULL ? weft_value_size_bytes(value) : 0;
     sending->bytes_out += raw_bytes;
@@ -220,20 +225,24 @@ static void note_transfer(struct sending *sending, const struct weft_plan_destin
     };
 }
 
-static enum weft_status send_one(struct sending *sending, const struct weft_plan_destination *to, uint32_t output,
-                                 struct weft_value *value, struct weft_error **error)
+static enum weft_status send_one(struct sending *sending, const struct weft_plan_destination *to,
+                                 uint32_t output, struct weft_value *value,
+                                 struct weft_error **error)
 {
     struct weft_worker *worker = sending->worker;
     const struct weft_plan_node *node = &sending->work->task.plan->nodes[to->node];
-    cleanup_message struct weft_message *message = deliver_new(sending->work, output, value, sending->now_ns);
+    cleanup_message struct weft_message *message =
+        deliver_new(sending->work, output, value, sending->now_ns);
     if (message == NULL) {
         return weft_error_set_out_of_memory(error);
     }
     message->deliver.last = sending->last;
     struct weft_send_outcome outcome = {0};
-    enum weft_status status = worker->host.send(worker->host.context, node, message, &outcome, error);
+    enum weft_status status =
+        worker->host.send(worker->host.context, node, message, &outcome, error);
     if (status != WEFT_OK) {
-        (void)weft_error_wrap(error, status, "the output of step \"%s\" cannot be sent to node \"%s\"",
+        (void)weft_error_wrap(error, status,
+                              "the output of step \"%s\" cannot be sent to node \"%s\"",
                               sending->work->task.step->step_name, node->name);
         weft_error_set_place(error, &(struct weft_error_place){.node = node->name});
         return status;
@@ -243,14 +252,14 @@ static enum weft_status send_one(struct sending *sending, const struct weft_plan
     return WEFT_OK;
 }
 
-static enum weft_status send_output(struct sending *sending, uint32_t index, struct weft_value *value,
-                                    struct weft_error **error)
+static enum weft_status send_output(struct sending *sending, uint32_t index,
+                                    struct weft_value *value, struct weft_error **error)
 {
     const struct weft_plan_task *step = sending->work->task.step;
     const struct weft_plan_output *output = &step->outputs[index];
     if (value == NULL) {
-        return weft_error_set(error, WEFT_INTERNAL, "model \"%s\" did not give its output \"%s\"", step->model,
-                              output->name);
+        return weft_error_set(error, WEFT_INTERNAL, "model \"%s\" did not give its output \"%s\"",
+                              step->model, output->name);
     }
     for (size_t i = 0; i < output->destinations_count; i++) {
         enum weft_status status = send_one(sending, &output->destinations[i], index, value, error);
@@ -276,7 +285,8 @@ static enum weft_status send_all(struct sending *sending, struct weft_value *con
         }
     }
     for (size_t i = 0; i < step->finished_count; i++) {
-        enum weft_status status = send_one(sending, &step->finished[i], WEFT_OUTPUT_FINISHED, NULL, error);
+        enum weft_status status =
+            send_one(sending, &step->finished[i], WEFT_OUTPUT_FINISHED, NULL, error);
         if (status != WEFT_OK) {
             return status;
         }
@@ -295,12 +305,14 @@ static size_t destinations_of(const struct weft_plan_task *step)
 
 static void fail(struct weft_worker *worker, struct work *work, struct weft_error *error)
 {
-    report_failed(worker, work->run->plan, work->run->request, work->task.step->step, work->task.attempt, error);
+    report_failed(worker, work->run->plan, work->run->request, work->task.step->step,
+                  work->task.attempt, error);
 }
 
-/* Outputs first, they are on the critical path; then what the gateway wants to know. False if a send failed. */
-static bool hand_on(struct weft_worker *worker, struct work *work, const struct weft_task_result *result,
-                    uint64_t now_ns)
+/* Outputs first, they are on the critical path; then what the gateway wants to know. False if a
+ * send failed. */
+static bool hand_on(struct weft_worker *worker, struct work *work,
+                    const struct weft_task_result *result, uint64_t now_ns)
 {
     cleanup_error struct weft_error *error = NULL;
     size_t destinations_count = destinations_of(work->task.step);
@@ -312,15 +324,16 @@ static bool hand_on(struct weft_worker *worker, struct work *work, const struct 
         .transfers = calloc(destinations_count + 1, sizeof(struct weft_report_transfer)),
     };
     enum weft_status status = send_all(&sending, result->outputs, &error);
-    report_finished(worker, work, result, sending.transfers, sending.transfers_count, sending.bytes_out, now_ns);
+    report_finished(worker, work, result, sending.transfers, sending.transfers_count,
+                    sending.bytes_out, now_ns);
     if (status != WEFT_OK) {
         fail(worker, work, error);
     }
     return status == WEFT_OK;
 }
 
-void weft_worker_finished(struct weft_worker *worker, struct weft_task *task, const struct weft_task_result *result,
-                          uint64_t now_ns)
+void weft_worker_finished(struct weft_worker *worker, struct weft_task *task,
+                          const struct weft_task_result *result, uint64_t now_ns)
 {
     struct work *work = (struct work *)task;
     struct run *run = work->run;
@@ -349,9 +362,10 @@ static enum weft_status check_streamable(const struct work *work, struct weft_er
     for (size_t i = 0; i < step->outputs_count; i++) {
         for (size_t to = 0; to < step->outputs[i].destinations_count; to++) {
             if (step->outputs[i].destinations[to].node != work->task.plan->gateway_node) {
-                return weft_error_set(error, WEFT_FAILED_PRECONDITION,
-                                      "step \"%s\" streams, but another step takes its output \"%s\" as one value",
-                                      step->step_name, step->outputs[i].name);
+                return weft_error_set(
+                    error, WEFT_FAILED_PRECONDITION,
+                    "step \"%s\" streams, but another step takes its output \"%s\" as one value",
+                    step->step_name, step->outputs[i].name);
             }
         }
     }
@@ -359,7 +373,8 @@ static enum weft_status check_streamable(const struct work *work, struct weft_er
 }
 
 enum weft_status weft_worker_part(struct weft_worker *worker, struct weft_task *task,
-                                  struct weft_value *const *outputs, uint64_t now_ns, struct weft_error **error)
+                                  struct weft_value *const *outputs, uint64_t now_ns,
+                                  struct weft_error **error)
 {
     struct work *work = (struct work *)task;
     if (work->run->dropped) {

@@ -16,7 +16,7 @@ const double weft_metrics_seconds_buckets[] = {0.00001, 0.00003, 0.0001, 0.0003,
                                                0.03,    0.1,     0.3,    1,      3,     10,    60};
 const size_t weft_metrics_seconds_buckets_count =
     sizeof(weft_metrics_seconds_buckets) / sizeof(weft_metrics_seconds_buckets[0]);
-const double weft_metrics_bytes_buckets[] = {64,      1024,     16384,     262144,    1048576,
+const double weft_metrics_bytes_buckets[] = {64,      1024,     16384,    262144,    1048576,
                                              4194304, 16777216, 67108864, 268435456, 1073741824};
 const size_t weft_metrics_bytes_buckets_count =
     sizeof(weft_metrics_bytes_buckets) / sizeof(weft_metrics_bytes_buckets[0]);
@@ -104,7 +104,8 @@ static bool name_valid(const char *name, bool colon)
 {
     for (size_t i = 0; name[i] != '\0'; i++) {
         char c = name[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
+        bool letter =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
         if (!letter && (i == 0 || c < '0' || c > '9')) {
             return false;
         }
@@ -112,7 +113,8 @@ static bool name_valid(const char *name, bool colon)
     return name[0] != '\0';
 }
 
-static enum weft_status check(const struct weft_metrics *metrics, const struct weft_metric_definition *definition,
+static enum weft_status check(const struct weft_metrics *metrics,
+                              const struct weft_metric_definition *definition,
                               struct weft_error **error)
 {
     bool valid = name_valid(definition->name, true);
@@ -123,12 +125,15 @@ static enum weft_status check(const struct weft_metrics *metrics, const struct w
         valid = valid && definition->buckets[i] > definition->buckets[i - 1];
     }
     if (!valid || definition->buckets_count > WEFT_METRICS_BUCKETS_MAX) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "\"%s\" cannot be a metric with these labels and buckets",
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "\"%s\" cannot be a metric with these labels and buckets",
                               definition->name);
     }
-    for (const struct weft_metric_family *family = metrics->first; family != NULL; family = family->next) {
+    for (const struct weft_metric_family *family = metrics->first; family != NULL;
+         family = family->next) {
         if (strcmp(family->name, definition->name) == 0) {
-            return weft_error_set(error, WEFT_ALREADY_EXISTS, "there is a metric \"%s\" already", definition->name);
+            return weft_error_set(error, WEFT_ALREADY_EXISTS, "there is a metric \"%s\" already",
+                                  definition->name);
         }
     }
     return metrics->families_count < WEFT_METRICS_FAMILIES_MAX
@@ -189,9 +194,11 @@ static bool fill(struct weft_metric_family *family, const struct weft_metric_def
     family->kind = definition->kind;
     family->name = strdup(definition->name);
     family->help = strdup(definition->help);
-    family->series_max = definition->series_max != 0 ? definition->series_max : WEFT_METRICS_SERIES_MAX;
+    family->series_max =
+        definition->series_max != 0 ? definition->series_max : WEFT_METRICS_SERIES_MAX;
     bool filled = family->name != NULL && family->help != NULL;
-    for (size_t i = 0; filled && i < WEFT_METRICS_LABELS_MAX && definition->labels[i] != NULL; i++) {
+    for (size_t i = 0; filled && i < WEFT_METRICS_LABELS_MAX && definition->labels[i] != NULL;
+         i++) {
         family->labels[i] = strdup(definition->labels[i]);
         filled = family->labels[i] != NULL;
         family->labels_count = i + 1;
@@ -208,7 +215,8 @@ static bool fill(struct weft_metric_family *family, const struct weft_metric_def
     return family->overflow != NULL;
 }
 
-enum weft_status weft_metrics_add(struct weft_metrics *metrics, const struct weft_metric_definition *definition,
+enum weft_status weft_metrics_add(struct weft_metrics *metrics,
+                                  const struct weft_metric_definition *definition,
                                   struct weft_metric_family **ret_family, struct weft_error **error)
 {
     enum weft_status status = check(metrics, definition, error);
@@ -237,9 +245,10 @@ enum weft_status weft_metrics_new(struct weft_metrics **ret_metrics, struct weft
         return weft_error_set_out_of_memory(error);
     }
     metrics->last = &metrics->first;
-    struct weft_metric_definition refused = {.kind = WEFT_METRIC_COUNTER,
-                                             .name = "weft_metrics_overflow_total",
-                                             .help = "Label sets refused because a metric has too many series."};
+    struct weft_metric_definition refused = {
+        .kind = WEFT_METRIC_COUNTER,
+        .name = "weft_metrics_overflow_total",
+        .help = "Label sets refused because a metric has too many series."};
     struct weft_metric_family *family = NULL;
     enum weft_status status = weft_metrics_add(metrics, &refused, &family, error);
     if (status != WEFT_OK) {
@@ -253,7 +262,8 @@ enum weft_status weft_metrics_new(struct weft_metrics **ret_metrics, struct weft
 
 /* --- series --- */
 
-static bool label_key(const struct weft_metric_family *family, const char *const *values, struct weft_text *text)
+static bool label_key(const struct weft_metric_family *family, const char *const *values,
+                      struct weft_text *text)
 {
     for (size_t i = 0; i < family->labels_count; i++) {
         append_label(text, family->labels[i], values[i]);
@@ -306,8 +316,8 @@ void weft_metric_remove(struct weft_metric_family *family, const char *const *va
 static void add(_Atomic double *value, double amount)
 {
     double before = atomic_load_explicit(value, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(value, &before, before + amount, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+    while (!atomic_compare_exchange_weak_explicit(value, &before, before + amount,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -355,8 +365,9 @@ double weft_metric_sum(const struct weft_metric *metric)
 
 /* --- rendering --- */
 
-enum weft_status weft_metrics_add_collector(struct weft_metrics *metrics, void (*collect)(void *context),
-                                            void *context, struct weft_error **error)
+enum weft_status weft_metrics_add_collector(struct weft_metrics *metrics,
+                                            void (*collect)(void *context), void *context,
+                                            struct weft_error **error)
 {
     struct collector *collectors =
         realloc(metrics->collectors, (metrics->collectors_count + 1) * sizeof(*collectors));
@@ -374,8 +385,8 @@ void weft_metrics_own(struct weft_metrics *metrics, void *take_memory)
     metrics->owned = take_memory;
 }
 
-static void render_line(struct weft_text *text, const struct weft_metric *metric, const char *suffix, const char *more,
-                        double value)
+static void render_line(struct weft_text *text, const struct weft_metric *metric,
+                        const char *suffix, const char *more, double value)
 {
     const char *labels = metric->labels;
     bool both = labels[0] != '\0' && more[0] != '\0';
@@ -436,7 +447,8 @@ void weft_metrics_render(struct weft_metrics *metrics, struct weft_text *text)
     for (size_t i = 0; i < metrics->collectors_count; i++) {
         metrics->collectors[i].collect(metrics->collectors[i].context);
     }
-    for (struct weft_metric_family *family = metrics->first; family != NULL; family = family->next) {
+    for (struct weft_metric_family *family = metrics->first; family != NULL;
+         family = family->next) {
         render_family(text, family);
     }
 }

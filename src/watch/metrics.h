@@ -26,7 +26,11 @@ struct weft_metric;
  * series whose label values are all WEFT_METRICS_OVERFLOW_LABEL, and weft_metrics_overflow_total
  * counts the refused label sets. */
 enum { WEFT_METRICS_SERIES_MAX = 4096 };
-enum { WEFT_METRICS_FAMILIES_MAX = 256, WEFT_METRICS_LABELS_MAX = 8, WEFT_METRICS_BUCKETS_MAX = 32 };
+enum {
+    WEFT_METRICS_FAMILIES_MAX = 256,
+    WEFT_METRICS_LABELS_MAX = 8,
+    WEFT_METRICS_BUCKETS_MAX = 32
+};
 /* Longer label values are cut. */
 enum { WEFT_METRICS_LABEL_VALUE_MAX = 255 };
 #define WEFT_METRICS_OVERFLOW_LABEL "__overflow__"
@@ -69,7 +73,8 @@ enum weft_status weft_metrics_add(struct weft_metrics *metrics,
  * series. */
 struct weft_metric *weft_metric_series(struct weft_metric_family *family,
                                        const char *const *values);
-/* Takes a series away again (a model or node that is gone); the handle must not be used any more. */
+/* Takes a series away again (a model or node that is gone); the handle must not be used any more.
+ */
 void weft_metric_remove(struct weft_metric_family *family, const char *const *values);
 
 /* Counters and gauges. Any thread. A counter never goes down: negative amounts are ignored. */

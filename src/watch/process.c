@@ -57,10 +57,11 @@ bool weft_process_usage_read(struct weft_process_usage *ret_usage)
     const char *fields = strrchr(text, ')'); /* the name before it may have anything inside */
     unsigned long long user = 0, system = 0, start = 0, virtual_bytes = 0;
     long long threads = 0, resident_pages = 0;
-    if (fields == NULL || sscanf(fields + 1,
-                                 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %lld %*d "
-                                 "%llu %llu %lld",
-                                 &user, &system, &threads, &start, &virtual_bytes, &resident_pages) != 6) {
+    if (fields == NULL ||
+        sscanf(fields + 1,
+               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %lld %*d "
+               "%llu %llu %lld",
+               &user, &system, &threads, &start, &virtual_bytes, &resident_pages) != 6) {
         return false;
     }
     double ticks = (double)sysconf(_SC_CLK_TCK);
