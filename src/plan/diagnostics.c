@@ -37,7 +37,6 @@ void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severi
         return;
     }
     diagnostics->items = items;
-    cleanup_text struct weft_text text = {0};
     va_list arguments;
     va_start(arguments, format);
     char message[1024];
