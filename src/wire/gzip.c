@@ -330,7 +330,7 @@ static bool deflate_part(z_stream *stream, struct pieces *pieces, const uint8_t 
         uInt part = size_bytes > UINT_MAX ? UINT_MAX : (uInt)size_bytes;
         stream->next_in = (Bytef *)(uintptr_t)data;
         stream->avail_in = part;
-        data += part;
+        data = part > 0 ? data + part : data; /* an empty body may be NULL */
         size_bytes -= part;
         int flush = last && size_bytes == 0 ? Z_FINISH : Z_NO_FLUSH;
         int result = Z_OK;
