@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/oip_json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "wire/oip_json_data.h"
@@ -79,6 +80,9 @@ static void read_parameters(struct document *document, struct weft_json *json,
             if (weft_json_number(json, number, &whole) && !whole) {
                 parameter.kind = WEFT_PARAMETER_DOUBLE;
                 parameter.number = strtod(number, NULL);
+                if (!isfinite(parameter.number)) {
+                    weft_json_fail(json, "a parameter is out of range");
+                }
             } else if (json->failure == NULL) {
                 *json = before;
                 parameter.int64 = weft_json_int64(json);
