@@ -27,6 +27,7 @@ enum weft_status weft_known_models_add(struct weft_known_models *models,
 /* Adds the models of a directory, as far as their config.pbtxt describes them. */
 enum weft_status weft_known_models_read(struct weft_known_models *models, const char *directory,
                                         struct weft_error **error) WEFT_MUST_CHECK;
+bool weft_known_models_has(const struct weft_known_models *models, const char *name);
 void weft_known_models_fini(struct weft_known_models *models);
 
 /* models NULL = they are not known, and pipelines are checked without them. Findings go to
@@ -35,5 +36,10 @@ void weft_known_models_fini(struct weft_known_models *models);
 enum weft_status weft_check_file(const char *path, const struct weft_known_models *models,
                                  struct weft_diagnostics *diagnostics,
                                  struct weft_error **error) WEFT_MUST_CHECK;
+
+/* The models that the steps of a pipeline file call, for asking about them; none for a cluster
+ * file. The caller frees each and the array. */
+enum weft_status weft_check_models_of(const char *path, char ***ret_names, size_t *ret_count,
+                                      struct weft_error **error) WEFT_MUST_CHECK;
 
 #endif
