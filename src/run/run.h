@@ -86,6 +86,8 @@ struct weft_run_request {
     const char *name;    /* of the pipeline or model */
     const char *version; /* NULL = the newest */
     const struct weft_values *inputs;
+    const char *const *outputs; /* names of those that are wanted; outputs_count 0 = all */
+    size_t outputs_count;
     const struct weft_parameters *parameters; /* NULL = none */
     const char *id;                           /* the client's; NULL = none */
     struct weft_trace trace;
@@ -101,11 +103,15 @@ struct weft_run_events {
     void (*done)(void *context, struct weft_error *error, const struct weft_values *outputs);
 };
 
-/* INVALID_ARGUMENT for inputs that the pipeline does not have, or of another datatype or shape. */
+/* INVALID_ARGUMENT for inputs and outputs that the pipeline does not have, and for inputs of
+ * another datatype or shape. All outputs come, whatever is wanted. */
 enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_request *request,
                                 const struct weft_run_events *events, void *context,
                                 struct weft_run_call **ret_call,
                                 struct weft_error **error) WEFT_MUST_CHECK;
+/* The version of the pipeline or model that answers, "1" where it has none; borrowed until `done`
+ * has returned. */
+const char *weft_run_call_version(const struct weft_run_call *call);
 /* The client has left; `done` follows with CANCELLED. */
 void weft_run_cancel(struct weft_run_call *call);
 

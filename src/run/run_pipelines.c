@@ -214,13 +214,20 @@ static enum weft_status unknown_name(const struct weft_run *run, const char *nam
     cleanup_free const struct weft_model_info **models = all_models(run, &count);
     cleanup_free const char **names = calloc(count + run->pipelines_count + 1, sizeof(*names));
     size_t names_count = 0;
+    const struct pipeline_entry *pipeline = find_entry(run, name, false, NULL);
+    if (pipeline != NULL) {
+        return weft_error_set(error, WEFT_NOT_FOUND, "pipeline \"%s\" has no version \"%s\"", name,
+                              version != NULL ? version : "");
+    }
     bool other_version = false;
     for (size_t i = 0; models != NULL && names != NULL && i < count; i++) {
         names[names_count++] = models[i]->name;
         other_version = other_version || strcmp(models[i]->name, name) == 0;
     }
     for (size_t i = 0; names != NULL && i < run->pipelines_count; i++) {
-        names[names_count++] = run->pipelines[i]->pipeline->name;
+        if (!run->pipelines[i]->implicit) { /* those of models that are gone are no advice */
+            names[names_count++] = run->pipelines[i]->pipeline->name;
+        }
     }
     if (other_version) {
         return weft_error_set(error, WEFT_NOT_FOUND,
@@ -238,14 +245,20 @@ static enum weft_status unknown_name(const struct weft_run *run, const char *nam
     return status;
 }
 
-/* A pipeline's own name hides a model's; versions of pipelines are what their files say. */
+/* Versions of pipelines are what their files say; one that says none is "1". */
+static bool is_version(const struct weft_pipeline *pipeline, const char *version)
+{
+    const char *own = pipeline->version[0] != '\0' ? pipeline->version : "1";
+    return version == NULL || version[0] == '\0' || strcmp(version, own) == 0;
+}
+
+/* A pipeline's own name hides a model's. */
 enum weft_status pipeline_resolve(struct weft_run *run, const char *name, const char *version,
                                   struct weft_pipeline **ret_pipeline, struct weft_error **error)
 {
     const char *asked = version != NULL ? version : "";
     struct pipeline_entry *entry = find_entry(run, name, false, NULL);
-    if (entry != NULL && (asked[0] == '\0' || strcmp(asked, entry->pipeline->version) == 0 ||
-                          (entry->pipeline->version[0] == '\0' && strcmp(asked, "1") == 0))) {
+    if (entry != NULL && is_version(entry->pipeline, asked)) {
         *ret_pipeline = entry->pipeline;
         return WEFT_OK;
     }
@@ -284,7 +297,7 @@ enum weft_status weft_run_describe(struct weft_run *run, const char *name, const
                                    struct weft_model_info *ret_info, struct weft_error **error)
 {
     struct pipeline_entry *entry = find_entry(run, name, false, NULL);
-    if (entry != NULL) {
+    if (entry != NULL && is_version(entry->pipeline, version)) {
         size_t count = 0;
         cleanup_free const struct weft_model_info **models = all_models(run, &count);
         if (models == NULL) {

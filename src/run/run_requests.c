@@ -92,20 +92,54 @@ const struct weft_gateway_host gateway_host_table = {
 
 /* --- starting --- */
 
-static enum weft_status refuse_unknown(const struct weft_pipeline *pipeline, const char *name,
-                                       struct weft_error **error)
+/* known NULL = out of memory for it: then without a suggestion. */
+static enum weft_status refuse_unknown(const struct weft_pipeline *pipeline, const char *kind,
+                                       const char *name, const char *const *known,
+                                       size_t known_count, struct weft_error **error)
+{
+    const char *near = known != NULL ? weft_suggest(name, known, known_count) : NULL;
+    enum weft_status status = weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                             "\"%s\" has no %s \"%s\"", pipeline->name, kind, name);
+    if (near != NULL) {
+        weft_error_set_hint(error, "did you mean \"%s\"?", near);
+    }
+    return status;
+}
+
+static enum weft_status refuse_unknown_input(const struct weft_pipeline *pipeline, const char *name,
+                                             struct weft_error **error)
 {
     cleanup_free const char **known = calloc(pipeline->inputs_count + 1, sizeof(*known));
     for (size_t i = 0; known != NULL && i < pipeline->inputs_count; i++) {
         known[i] = pipeline->inputs[i].name;
     }
-    const char *near = known != NULL ? weft_suggest(name, known, pipeline->inputs_count) : NULL;
-    enum weft_status status = weft_error_set(error, WEFT_INVALID_ARGUMENT,
-                                             "\"%s\" has no input \"%s\"", pipeline->name, name);
-    if (near != NULL) {
-        weft_error_set_hint(error, "did you mean \"%s\"?", near);
+    return refuse_unknown(pipeline, "input", name, known, pipeline->inputs_count, error);
+}
+
+static enum weft_status refuse_unknown_output(const struct weft_pipeline *pipeline,
+                                              const char *name, struct weft_error **error)
+{
+    cleanup_free const char **known = calloc(pipeline->outputs_count + 1, sizeof(*known));
+    for (size_t i = 0; known != NULL && i < pipeline->outputs_count; i++) {
+        known[i] = pipeline->outputs[i].name;
     }
-    return status;
+    return refuse_unknown(pipeline, "output", name, known, pipeline->outputs_count, error);
+}
+
+static enum weft_status check_outputs(const struct weft_pipeline *pipeline,
+                                      const struct weft_run_request *request,
+                                      struct weft_error **error)
+{
+    for (size_t i = 0; i < request->outputs_count; i++) {
+        bool found = false;
+        for (size_t own = 0; !found && own < pipeline->outputs_count; own++) {
+            found = strcmp(pipeline->outputs[own].name, request->outputs[i]) == 0;
+        }
+        if (!found) {
+            return refuse_unknown_output(pipeline, request->outputs[i], error);
+        }
+    }
+    return WEFT_OK;
 }
 
 static enum weft_status check_input(const struct weft_pipeline *pipeline,
@@ -137,7 +171,7 @@ static enum weft_status bind_inputs(const struct weft_pipeline *pipeline,
     for (size_t i = 0; i < values->count; i++) {
         uint32_t index = weft_pipeline_find_input(pipeline, values->items[i].name);
         if (index == UINT32_MAX) {
-            return refuse_unknown(pipeline, values->items[i].name, error);
+            return refuse_unknown_input(pipeline, values->items[i].name, error);
         }
         enum weft_status status =
             check_input(pipeline, &pipeline->inputs[index], values->items[i].value, error);
@@ -167,6 +201,9 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
         return weft_error_set_out_of_memory(error);
     }
     enum weft_status status = bind_inputs(pipeline, request->inputs, inputs, error);
+    if (status == WEFT_OK) {
+        status = check_outputs(pipeline, request, error);
+    }
     if (status != WEFT_OK) {
         return status;
     }
@@ -223,6 +260,12 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
         *ret_call = call;
     }
     return WEFT_OK;
+}
+
+const char *weft_run_call_version(const struct weft_run_call *call)
+{
+    const char *version = call->request->pipeline->version;
+    return version[0] != '\0' ? version : "1";
 }
 
 void weft_run_cancel(struct weft_run_call *call)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "serve/serve_parts.h"
+
+/* --- arrival --- */
+
+/* The trace goes back to the client with the response's head, so it is set before anything is
+ * sent; without memory for it the client does without. */
+static void return_trace(const struct talk *talk)
+{
+    char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
+    weft_trace_format(&talk->trace, traceparent);
+    struct weft_grpc_metadata metadata = {"traceparent", traceparent, WEFT_TRACEPARENT_LENGTH};
+    (void)!weft_server_call_set_metadata(talk->call, &metadata, 1, NULL);
+}
+
+static void begin(struct serve_entry *entry, struct weft_server_call *call, struct talk *ret_talk)
+{
+    struct weft_random *random = weft_link_random(entry->serve->options.link);
+    struct weft_trace parent;
+    const char *given = weft_server_call_metadata(call, "traceparent");
+    *ret_talk = (struct talk){.entry = entry, .call = call, .started_ns = weft_loop_now_ns()};
+    if (given != NULL && weft_trace_parse(given, strlen(given), &parent)) {
+        weft_trace_child(&parent, &ret_talk->trace, random);
+    } else {
+        weft_trace_start(&ret_talk->trace, random);
+    }
+    return_trace(ret_talk);
+    const char *encoding = weft_server_call_metadata(call, "grpc-encoding");
+    if (encoding != NULL && strcmp(encoding, "gzip") == 0) {
+        weft_server_call_set_encoding(call, WEFT_GRPC_GZIP); /* answered in kind */
+    }
+}
+
+void serve_talk_unary(void *context, struct weft_server_call *call,
+                      const struct weft_slice *message)
+{
+    struct serve_entry *entry = context;
+    struct talk talk;
+    begin(entry, call, &talk);
+    entry->method->unary(entry->serve, &talk, message);
+}
+
+void serve_talk_start(void *context, struct weft_server_call *call)
+{
+    struct serve_entry *entry = context;
+    struct talk talk;
+    begin(entry, call, &talk);
+    entry->method->start(entry->serve, &talk);
+}
+
+/* --- the end --- */
+
+static enum weft_log_level level_of(enum weft_status status)
+{
+    switch (status) {
+    case WEFT_OK:
+        return WEFT_LOG_DEBUG;
+    case WEFT_INTERNAL:
+    case WEFT_UNKNOWN:
+    case WEFT_DATA_LOSS:
+    case WEFT_UNAVAILABLE:
+    case WEFT_OUT_OF_MEMORY:
+    case WEFT_DEADLINE_EXCEEDED:
+        return WEFT_LOG_WARNING;
+    default:
+        return WEFT_LOG_INFO;
+    }
+}
+
+static void account(const struct talk *talk, const struct weft_error *error)
+{
+    const struct weft_log *log = talk->entry->serve->options.log;
+    enum weft_status status = weft_error_status(error);
+    if (status == WEFT_OK && weft_server_call_is_cancelled(talk->call)) {
+        status = WEFT_CANCELLED;
+    }
+    uint64_t duration_ns = weft_loop_now_ns() - talk->started_ns;
+    serve_count_grpc(talk->entry, status, duration_ns);
+    enum weft_log_level level = level_of(status);
+    if (log != NULL && level >= log->level_min) {
+        char words[512] = "";
+        if (error != NULL) {
+            weft_error_format(error, words, sizeof(words));
+        }
+        weft_log(log, level, &talk->trace, "%s from %s: %s in %llu us%s%s",
+                 talk->entry->method->path, weft_server_call_peer(talk->call),
+                 weft_status_name(status), (unsigned long long)(duration_ns / WEFT_NS_PER_US),
+                 error != NULL ? ": " : "", words);
+    }
+}
+
+void serve_reply(struct talk *talk, struct weft_slices *slices)
+{
+    account(talk, NULL);
+    weft_server_call_reply(talk->call, weft_slices_items(slices), slices->count);
+    weft_slices_forget(slices);
+}
+
+void serve_finish(struct talk *talk, const struct weft_error *error)
+{
+    account(talk, error);
+    weft_server_call_finish(talk->call, error);
+}
+
+void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slices *slices,
+                    const struct weft_error *error)
+{
+    if (status == WEFT_OK) {
+        serve_reply(talk, slices);
+    } else {
+        serve_finish(talk, error);
+    }
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_SERVE_SERVE_PARTS_H
+#define WEFT_SERVE_SERVE_PARTS_H
+
+/*
+ * The inside of the doors, shared by their files: serve.c (life, routes and methods), visit.c (REST
+ * requests from arrival to answer), call.c (the same for gRPC), infer.c and rest_infer.c,
+ * grpc_infer.c, grpc_stream.c (inference), describe.c (metadata and readiness), repository.c,
+ * health.c, reflection.c, lists.c and serve_metrics.c. Nobody else includes it; the loop's thread.
+ */
+
+#include "base/list.h"
+#include "serve/serve.h"
+#include "wire/oip.h"
+#include "wire/oip_grpc.h"
+#include "wire/oip_json.h"
+
+struct visit;
+struct talk;
+
+/* A REST request's pattern and what answers it. `handle` ends the visit, inside or later. */
+struct serve_route {
+    const char *method;
+    const char *pattern;
+    void (*handle)(struct weft_serve *serve, struct visit *visit);
+};
+
+/* A gRPC method: exactly one of the two, which ends the talk, inside or later. */
+struct serve_method {
+    const char *path;
+    void (*unary)(struct weft_serve *serve, struct talk *talk, const struct weft_slice *message);
+    void (*start)(struct weft_serve *serve, struct talk *talk);
+};
+
+/* A door that is open: what its requests are counted on. The most frequent series are kept. */
+struct serve_entry {
+    struct weft_serve *serve;
+    const struct serve_route *route; /* the one or the other */
+    const struct serve_method *method;
+    struct weft_metric *well;
+    struct weft_metric *seconds;
+};
+
+/* A REST request between arrival and answer; copied by who answers later. */
+struct visit {
+    struct serve_entry *entry;
+    struct weft_exchange *exchange;
+    struct weft_trace trace; /* our span */
+};
+
+/* A gRPC call between arrival and end; copied likewise. */
+struct talk {
+    struct serve_entry *entry;
+    struct weft_server_call *call;
+    struct weft_trace trace;
+    uint64_t started_ns;
+};
+
+enum { SERVE_ROUTES_MAX = 48, SERVE_METHODS_MAX = 24, SERVE_KEPT_MAX = 32 };
+
+struct serve_metrics {
+    struct weft_metric_family *http_requests, *http_seconds, *grpc_calls, *grpc_seconds;
+    struct weft_metric *gauges[SERVE_KEPT_MAX]; /* in the order of serve_metrics.c's table */
+};
+
+struct weft_serve {
+    struct weft_serve_options options;
+    struct weft_router *router;
+    struct weft_grpc_server *grpc;
+    struct serve_entry routes[SERVE_ROUTES_MAX];
+    size_t routes_count;
+    struct serve_entry methods[SERVE_METHODS_MAX];
+    size_t methods_count;
+    struct serve_metrics metrics;
+    struct weft_list watches; /* of health.c */
+    size_t open;              /* answers that are under way, which need the doors' memory */
+    bool ready;
+    bool freed;
+};
+
+/* --- serve.c --- */
+
+/* What is under way outlives weft_serve_free by these. */
+void serve_hold(struct weft_serve *serve);
+void serve_release(struct weft_serve *serve);
+/* The extensions that the server metadata names. */
+extern const struct weft_oip_server serve_metadata;
+
+/* --- visit.c --- */
+
+void serve_visit_take(void *context, struct weft_exchange *exchange);
+/* Each ends the visit. Slices and texts are taken. */
+void serve_respond(struct visit *visit, int status, const char *content_type,
+                   const struct weft_http_field *fields, size_t fields_count,
+                   struct weft_slice *take_body, size_t body_count);
+/* 503 where the text has failed. */
+void serve_respond_text(struct visit *visit, int status, const char *content_type,
+                        struct weft_text *take_text);
+void serve_respond_json(struct visit *visit, int status, struct weft_text *take_text);
+/* http_status 0 = what fits the error's status. */
+void serve_respond_error(struct visit *visit, int http_status, const struct weft_error *error);
+void serve_respond_empty(struct visit *visit, int status);
+/* The request's body without its Content-Encoding, as a slice of its own. On failure
+ * *ret_http_status is what to answer. */
+enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_body,
+                                  int *ret_http_status, struct weft_error **error) WEFT_MUST_CHECK;
+
+/* --- call.c --- */
+
+void serve_talk_unary(void *context, struct weft_server_call *call,
+                      const struct weft_slice *message);
+void serve_talk_start(void *context, struct weft_server_call *call);
+/* Ends it with one message. */
+void serve_reply(struct talk *talk, struct weft_slices *slices);
+/* Ends it; error NULL = OK. */
+void serve_finish(struct talk *talk, const struct weft_error *error);
+/* The status decides: the message, or the error. */
+void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slices *slices,
+                    const struct weft_error *error);
+
+/* --- infer.c --- */
+
+/* One inference, whichever door it came through. */
+struct serve_infer {
+    struct weft_oip_request request; /* its inputs are given up when it has started */
+    struct weft_run_call *call;      /* while it runs */
+    const char *version;             /* that answers; valid until `done` has returned */
+};
+
+/* request.model names what is called; version NULL = the newest. */
+enum weft_status serve_infer_start(struct weft_serve *serve, struct serve_infer *infer,
+                                   const char *version, const struct weft_trace *trace,
+                                   uint64_t started_ns, uint64_t deadline_ns,
+                                   const struct weft_run_events *events, void *context,
+                                   struct weft_error **error) WEFT_MUST_CHECK;
+void serve_infer_fini(struct serve_infer *infer);
+/* A response that borrows everything: items has room for WEFT_VALUES_MAX. */
+void serve_infer_response(const struct serve_infer *infer, const struct weft_values *outputs,
+                          struct weft_named_value *items, struct weft_oip_response *ret_response);
+/* Takes a parameter out of a request's. False where there is none. */
+bool serve_take_parameter(struct weft_parameters *parameters, const char *name,
+                          struct weft_parameter *ret_parameter);
+
+/* --- what the routes and methods are --- */
+
+void serve_rest_infer(struct weft_serve *serve, struct visit *visit);
+void serve_grpc_infer(struct weft_serve *serve, struct talk *talk,
+                      const struct weft_slice *message);
+void serve_grpc_stream(struct weft_serve *serve, struct talk *talk);
+
+void serve_rest_live(struct weft_serve *serve, struct visit *visit);
+void serve_rest_ready(struct weft_serve *serve, struct visit *visit);
+void serve_rest_server(struct weft_serve *serve, struct visit *visit);
+void serve_rest_model(struct weft_serve *serve, struct visit *visit);
+void serve_rest_model_ready(struct weft_serve *serve, struct visit *visit);
+void serve_grpc_live(struct weft_serve *serve, struct talk *talk, const struct weft_slice *message);
+void serve_grpc_ready(struct weft_serve *serve, struct talk *talk,
+                      const struct weft_slice *message);
+void serve_grpc_server(struct weft_serve *serve, struct talk *talk,
+                       const struct weft_slice *message);
+void serve_grpc_model(struct weft_serve *serve, struct talk *talk,
+                      const struct weft_slice *message);
+void serve_grpc_model_ready(struct weft_serve *serve, struct talk *talk,
+                            const struct weft_slice *message);
+
+void serve_rest_index(struct weft_serve *serve, struct visit *visit);
+void serve_rest_load(struct weft_serve *serve, struct visit *visit);
+void serve_rest_unload(struct weft_serve *serve, struct visit *visit);
+void serve_grpc_index(struct weft_serve *serve, struct talk *talk,
+                      const struct weft_slice *message);
+void serve_grpc_load(struct weft_serve *serve, struct talk *talk, const struct weft_slice *message);
+void serve_grpc_unload(struct weft_serve *serve, struct talk *talk,
+                       const struct weft_slice *message);
+
+void serve_health_check(struct weft_serve *serve, struct talk *talk,
+                        const struct weft_slice *message);
+void serve_health_watch(struct weft_serve *serve, struct talk *talk);
+/* Tells those who watch. */
+void serve_health_changed(struct weft_serve *serve);
+void serve_reflection(struct weft_serve *serve, struct talk *talk);
+
+void serve_rest_nodes(struct weft_serve *serve, struct visit *visit);
+void serve_rest_models(struct weft_serve *serve, struct visit *visit);
+void serve_rest_pipelines(struct weft_serve *serve, struct visit *visit);
+void serve_rest_request(struct weft_serve *serve, struct visit *visit);
+void serve_rest_metrics(struct weft_serve *serve, struct visit *visit);
+
+/* --- serve_metrics.c --- */
+
+enum weft_status serve_metrics_start(struct weft_serve *serve,
+                                     struct weft_error **error) WEFT_MUST_CHECK;
+void serve_count_http(struct serve_entry *entry, int status, uint64_t duration_ns);
+void serve_count_grpc(struct serve_entry *entry, enum weft_status status, uint64_t duration_ns);
+
+#endif
