@@ -129,9 +129,10 @@ static int out_of_time(struct up *up, uint64_t timeout_ms)
 
 static int wait_until_ready(struct up *up, const struct settings *settings)
 {
-    uint64_t begin_ms = up_now_ms();
+    uint64_t begin_ms = up_now_ms(), look_ms = begin_ms;
     for (;;) {
-        up_watch(up, UP_LOOK_MS);
+        uint64_t now_ms = up_now_ms();
+        up_watch(up, now_ms < look_ms ? (int)(look_ms - now_ms) : 0);
         const struct up_child *ended = up_ended(up);
         if (up->asked > 0) {
             fputs("weft up: asked to end before the cluster was ready\n", stderr);
@@ -141,6 +142,10 @@ static int wait_until_ready(struct up *up, const struct settings *settings)
             return child_failed(up, ended);
         }
         uint64_t took_ms = up_now_ms() - begin_ms;
+        if (up_now_ms() < look_ms) {
+            continue; /* output woke us */
+        }
+        look_ms = up_now_ms() + UP_LOOK_MS;
         if (up_is_ready(up)) {
             took_ms = up_now_ms() - begin_ms;
             printf("%s is ready: %zu node%s, gateway %s, in %llu ms\n", up->cluster->name,
