@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum {
     SPIN,
     RECEIVE_BUDGET,
     LOG_LEVEL,
+    READY_FD,
 };
 
 static const struct weft_option options[] = {
@@ -48,6 +50,7 @@ static const struct weft_option options[] = {
     [SPIN] = {"--spin", false},
     [RECEIVE_BUDGET] = {"--receive-budget", false},
     [LOG_LEVEL] = {"--log-level", false},
+    [READY_FD] = {"--ready-fd", false},
     {NULL, false},
 };
 
@@ -138,6 +141,12 @@ static bool take_number(const struct weft_arguments *walk, int option, struct se
             return false;
         }
         node->spin = index == 1 ? WEFT_NODE_SPIN_OFF : WEFT_NODE_SPIN_ON;
+        return true;
+    case READY_FD:
+        if (!weft_argument_number(walk, "--ready-fd", 3, INT_MAX, &number)) {
+            return false;
+        }
+        node->ready_descriptor = (int)number;
         return true;
     default:
         return weft_argument_word(walk, "--log-level", levels, &index) &&
@@ -270,7 +279,8 @@ const struct weft_verb weft_verb_node = {
         "  --tag TAG               what steps can ask for, as gpu; repeat\n"
         "  --spin on|off           look for messages a little longer before sleeping (on)\n"
         "  --receive-budget SIZE   memory for messages that are arriving (1GiB)\n"
-        "  --log-level LEVEL       debug, info, warning, error (info)\n\n"
+        "  --log-level LEVEL       debug, info, warning, error (info)\n"
+        "  --ready-fd N            an open descriptor that gets a line when the node is ready\n\n"
         "example:\n"
         "  weft node --name A --listen 127.0.0.11:8000 --models models/repository --load face \\\n"
         "      --peer gateway=127.0.0.15:8000\n",

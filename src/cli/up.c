@@ -77,6 +77,7 @@ static enum weft_status read_all(struct up *up, const struct settings *settings,
     for (size_t i = 0; i < up->cluster->nodes_count; i++) {
         up->children[i].node = &up->cluster->nodes[i];
         up->children[i].output = -1;
+        up->children[i].notice = -1;
     }
     if (settings->wait) {
         up->directory = weft_place_running(up->cluster->name);
@@ -117,7 +118,7 @@ static int child_failed(struct up *up, const struct up_child *child)
 static int out_of_time(struct up *up, uint64_t timeout_ms)
 {
     fprintf(stderr, "weft up: not ready after %llu ms: %s\n", (unsigned long long)timeout_ms,
-            up->not_ready != NULL ? up->not_ready : "nothing was heard");
+            up->not_ready != NULL ? up->not_ready : "not all nodes are");
     for (size_t i = 0; i < up->cluster->nodes_count; i++) {
         if (!up->children[i].ready) {
             fprintf(stderr, "node %s is not ready; its last words:\n", up->children[i].node->name);
@@ -188,13 +189,15 @@ static void up_fini(struct up *up)
 {
     for (size_t i = 0; up->children != NULL && i < up->cluster->nodes_count; i++) {
         struct up_child *child = &up->children[i];
-        weft_client_free(child->client);
         free(child->log);
         for (size_t k = 0; k < UP_LAST_WORDS; k++) {
             free(child->last_words[k]);
         }
         if (child->output >= 0) {
             close(child->output);
+        }
+        if (child->notice >= 0) {
+            close(child->notice);
         }
     }
     for (size_t i = 0; i < up->pipelines_count; i++) {
@@ -203,6 +206,7 @@ static void up_fini(struct up *up)
     if (up->signals >= 0) {
         close(up->signals);
     }
+    weft_client_free(up->client);
     free(up->pipelines);
     free(up->pipelines_ready);
     free(up->not_ready);

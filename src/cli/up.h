@@ -19,7 +19,7 @@
 enum {
     UP_LINE_MAX = 4096 + 256, /* of a log, as one that base/log.h cuts, and some room */
     UP_LAST_WORDS = 12,       /* lines of a failed node that are shown */
-    /* Between looks at nodes that start. A look costs some system calls a node. */
+    /* Between looks at pipelines that become ready. A look is a request each. */
     UP_LOOK_MS = 10,
     UP_TIMEOUT_DEFAULT_MS = 30 * 1000,
     /* After SIGTERM, before SIGKILL: longer than a node drains (node/node.h). */
@@ -30,12 +30,12 @@ struct up_child {
     const struct weft_cluster_node *node;
     pid_t pid;  /* 0 = not started */
     int output; /* foreground: the read end of its output; else -1 */
+    int notice; /* the read end of its --ready-fd; -1 = it is ready, or has ended */
     char *log;  /* background: the file of its output; else NULL */
     char line[UP_LINE_MAX];
     size_t line_length;
     char *last_words[UP_LAST_WORDS]; /* foreground, a ring */
     size_t words_count;
-    struct weft_client *client; /* while it is asked whether it is ready */
     bool ready;
     bool ended;
     int wait_status;
@@ -51,10 +51,11 @@ struct up {
     char **pipelines; /* names, which must be ready at the gateway */
     bool *pipelines_ready;
     size_t pipelines_count;
-    char *not_ready; /* what was last heard of one that isn't */
-    int signals;     /* a signalfd of SIGINT, SIGTERM, SIGCHLD */
-    sigset_t mask;   /* as it was, for the children */
-    size_t asked;    /* times that somebody asked for the end */
+    struct weft_client *client; /* of the gateway, while it is asked for them */
+    char *not_ready;            /* what was last heard of one that isn't */
+    int signals;                /* a signalfd of SIGINT, SIGTERM, SIGCHLD */
+    sigset_t mask;              /* as it was, for the children */
+    size_t asked;               /* times that somebody asked for the end */
 };
 
 /* The monotonic clock. */
@@ -75,7 +76,7 @@ void up_last_words(const struct up_child *child);
 /* SIGTERM to all, waits, then SIGKILL. */
 void up_end(struct up *up);
 
-/* up_ready.c: whether all nodes and pipelines are, having asked those that were not. */
+/* up_ready.c: whether all nodes and pipelines are, having asked for pipelines that were not. */
 bool up_is_ready(struct up *up);
 
 /* up_directory.c */

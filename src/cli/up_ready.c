@@ -6,8 +6,8 @@
 #include "base/value.h"
 #include "cli/up.h"
 
-/* A node that starts answers within its turn of the loop; one that hangs must not hold up those
- * that have failed. */
+/* A gateway that is ready answers within its turn of the loop; one that hangs must not hold us up.
+ */
 enum { ANSWER_TIMEOUT_MS = 500 };
 
 static void keep_reason(struct up *up, const struct weft_error *error)
@@ -18,17 +18,18 @@ static void keep_reason(struct up *up, const struct weft_error *error)
     up->not_ready = strdup(sentence);
 }
 
-static bool ask(struct up *up, struct up_child *child, const char *target)
+static bool ask(struct up *up, const char *target)
 {
     cleanup_error struct weft_error *error = NULL;
     cleanup_text struct weft_text answer = {0};
     enum weft_status status = WEFT_OK;
-    if (child->client == NULL) {
-        status = weft_client_new(child->node->listen, &child->client, &error);
+    if (up->client == NULL) {
+        const char *address = up->cluster->nodes[up->cluster->gateway].listen;
+        status = weft_client_new(address, &up->client, &error);
     }
     if (status == WEFT_OK) {
-        status = weft_client_http(child->client, "GET", target, NULL, ANSWER_TIMEOUT_MS, &answer,
-                                  &error);
+        status =
+            weft_client_http(up->client, "GET", target, NULL, ANSWER_TIMEOUT_MS, &answer, &error);
     }
     if (status != WEFT_OK) {
         keep_reason(up, error);
@@ -36,18 +37,11 @@ static bool ask(struct up *up, struct up_child *child, const char *target)
     return status == WEFT_OK;
 }
 
-static bool nodes_are_ready(struct up *up)
+static bool nodes_are_ready(const struct up *up)
 {
     bool all = true;
     for (size_t i = 0; i < up->cluster->nodes_count; i++) {
-        struct up_child *child = &up->children[i];
-        if (!child->ready && !child->ended) {
-            child->ready = ask(up, child, "/v2/health/ready");
-            if (child->ready) {
-                fprintf(stderr, "node %s is ready at %s\n", child->node->name, child->node->listen);
-            }
-        }
-        all = all && child->ready;
+        all = all && up->children[i].ready;
     }
     return all;
 }
@@ -65,7 +59,6 @@ static void append_escaped(struct weft_text *text, const char *name)
 
 static bool pipelines_are_ready(struct up *up)
 {
-    struct up_child *gateway = &up->children[up->cluster->gateway];
     bool all = true;
     for (size_t i = 0; i < up->pipelines_count; i++) {
         if (!up->pipelines_ready[i]) {
@@ -73,7 +66,7 @@ static bool pipelines_are_ready(struct up *up)
             weft_text_append_string(&target, "/v2/models/");
             append_escaped(&target, up->pipelines[i]);
             weft_text_append_string(&target, "/ready");
-            up->pipelines_ready[i] = !target.failed && ask(up, gateway, weft_text_string(&target));
+            up->pipelines_ready[i] = !target.failed && ask(up, weft_text_string(&target));
         }
         all = all && up->pipelines_ready[i];
     }
@@ -85,8 +78,6 @@ bool up_is_ready(struct up *up)
     if (!nodes_are_ready(up) || !pipelines_are_ready(up)) {
         return false;
     }
-    for (size_t i = 0; i < up->cluster->nodes_count; i++) {
-        weft_client_free(steal(&up->children[i].client));
-    }
+    weft_client_free(steal(&up->client));
     return true;
 }

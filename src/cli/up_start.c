@@ -91,7 +91,7 @@ static void add_peers(struct command *command, const struct up *up,
 }
 
 static void build(struct command *command, const struct up *up,
-                  const struct weft_cluster_node *node)
+                  const struct weft_cluster_node *node, int notice)
 {
     const struct weft_cluster *cluster = up->cluster;
     add(command, "weft");
@@ -122,12 +122,14 @@ static void build(struct command *command, const struct up *up,
     }
     add_option(command, "--spin", up->spin);
     add_option(command, "--log-level", up->log_level);
+    add_number(command, "--ready-fd", (uint64_t)notice);
 }
 
 /* --- processes --- */
 
 /* In the child, which came from a process of one thread: only until exec. */
-static _Noreturn void become(const struct up *up, char **command, int output, pid_t parent)
+static _Noreturn void become(const struct up *up, char **command, int output, int notice,
+                             pid_t parent)
 {
     bool foreground = up->directory == NULL;
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -143,6 +145,7 @@ static _Noreturn void become(const struct up *up, char **command, int output, pi
     }
     sigprocmask(SIG_SETMASK, &up->mask, NULL);
     signal(SIGPIPE, SIG_DFL);
+    fcntl(notice, F_SETFD, 0); /* the one descriptor that the node inherits */
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
         dup2(output, STDERR_FILENO) < 0) {
         _exit(WEFT_EXIT_FAILED);
@@ -152,17 +155,23 @@ static _Noreturn void become(const struct up *up, char **command, int output, pi
     _exit(WEFT_EXIT_FAILED);
 }
 
+/* Returns the write end, -1 where there is none. */
+static int open_pipe(int *ret_read_end)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    *ret_read_end = ends[0];
+    return ends[1];
+}
+
 /* Where a child's output goes; its read end is left in the child for the foreground. */
 static int open_output(struct up *up, struct up_child *child)
 {
     if (up->directory == NULL) {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) {
-            return -1;
-        }
-        fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        child->output = ends[0];
-        return ends[1];
+        return open_pipe(&child->output);
     }
     cleanup_text struct weft_text path = {0};
     weft_text_printf(&path, "%s/%s.log", up->directory, child->node->name);
@@ -175,14 +184,15 @@ static int open_output(struct up *up, struct up_child *child)
 static enum weft_status start(struct up *up, struct up_child *child, struct weft_error **error)
 {
     struct command command = {0};
-    build(&command, up, child->node);
     cleanup_close int output = open_output(up, child);
+    cleanup_close int notice = open_pipe(&child->notice);
     pid_t parent = getpid();
     pid_t pid = -1;
-    if (!command.failed && output >= 0) {
-        pid = fork();
+    if (output >= 0 && notice >= 0) {
+        build(&command, up, child->node, notice);
+        pid = command.failed ? -1 : fork();
         if (pid == 0) {
-            become(up, command.items, output, parent);
+            become(up, command.items, output, notice, parent);
         }
     }
     int number = errno;

@@ -52,6 +52,19 @@ static void take_output(struct up_child *child)
     }
 }
 
+/* Asking over the network could be answered by somebody else who has the node's address. */
+static void take_notice(struct up_child *child)
+{
+    char bytes[16];
+    ssize_t length = read(child->notice, bytes, sizeof(bytes));
+    if (length > 0) {
+        child->ready = true;
+        fprintf(stderr, "node %s is ready at %s\n", child->node->name, child->node->listen);
+    }
+    close(child->notice);
+    child->notice = -1;
+}
+
 static void last_lines_of_log(const struct up_child *child)
 {
     /* Enough for UP_LAST_WORDS lines of the usual length. */
@@ -133,16 +146,20 @@ static void take_signals(struct up *up)
 void up_watch(struct up *up, int timeout_ms)
 {
     size_t count = up->cluster->nodes_count;
-    struct pollfd watched[WEFT_CLUSTER_NODES_MAX + 1] = {{up->signals, POLLIN, 0}};
+    struct pollfd watched[2 * WEFT_CLUSTER_NODES_MAX + 1] = {{up->signals, POLLIN, 0}};
     for (size_t i = 0; i < count; i++) {
-        watched[i + 1] = (struct pollfd){up->children[i].output, POLLIN, 0};
+        watched[2 * i + 1] = (struct pollfd){up->children[i].output, POLLIN, 0};
+        watched[2 * i + 2] = (struct pollfd){up->children[i].notice, POLLIN, 0};
     }
-    if (poll(watched, count + 1, timeout_ms) <= 0) {
+    if (poll(watched, 2 * count + 1, timeout_ms) <= 0) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (watched[i + 1].revents != 0) {
+        if (watched[2 * i + 1].revents != 0) {
             take_output(&up->children[i]);
+        }
+        if (watched[2 * i + 2].revents != 0) {
+            take_notice(&up->children[i]);
         }
     }
     if (watched[0].revents != 0) {

@@ -243,6 +243,7 @@ enum weft_status weft_node_open(const struct weft_node_options *options, struct 
         return weft_error_set_out_of_memory(error);
     }
     node->opened_ns = weft_loop_now_ns();
+    node->ready_descriptor = options->ready_descriptor;
     enum weft_status status = name_itself(node, options, error);
     if (status == WEFT_OK) {
         status = make(node, options, &set, error);

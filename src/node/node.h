@@ -63,6 +63,8 @@ struct weft_node_options {
     enum weft_node_spin spin;
     size_t receive_budget_bytes; /* 0 = WEFT_LINK_RECEIVE_BUDGET_BYTES */
     enum weft_log_level log_level;
+    /* A descriptor that gets a line when the node is ready, and is closed then; 0 = none. */
+    int ready_descriptor;
 };
 
 /* Opens the door and starts loading. What is wrong with pipeline files goes to findings, a line

@@ -58,6 +58,16 @@ static bool is_whole(struct weft_node *node)
     return node->whole;
 }
 
+/* Who started the node may have left; that is nothing to us. */
+static void tell_starter(struct weft_node *node)
+{
+    if (node->ready_descriptor > 0) {
+        (void)!write(node->ready_descriptor, "ready\n", 6);
+        close(node->ready_descriptor);
+        node->ready_descriptor = 0;
+    }
+}
+
 void node_check_ready(struct weft_node *node)
 {
     if (node->stage != NODE_STARTING || !is_whole(node) || node->loads_open > 0) {
@@ -65,6 +75,7 @@ void node_check_ready(struct weft_node *node)
     }
     node->stage = NODE_READY;
     weft_serve_set_ready(node->serve, true);
+    tell_starter(node);
     weft_log(&node->log, WEFT_LOG_INFO, NULL, "ready after %llu ms",
              (unsigned long long)((weft_loop_now_ns() - node->opened_ns) / WEFT_NS_PER_MS));
 }

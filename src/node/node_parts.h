@@ -43,7 +43,8 @@ struct weft_node {
     uint64_t stage_deadline_ns; /* of draining and settling */
     size_t loads_open;
     bool load_all;
-    bool whole; /* all peers have been here */
+    int ready_descriptor; /* 0 = none, or told already */
+    bool whole;           /* all peers have been here */
     size_t signals;
     struct weft_error *failure; /* why the node ends by itself */
 };
