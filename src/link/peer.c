@@ -35,10 +35,12 @@ struct weft_peers {
     void *context;
     struct weft_peer **items;
     size_t count;
-    bool closing;
+    bool leaving; /* takes no calls any more */
+    bool closing; /* and no event comes */
     size_t channels_open;
     void (*closed)(void *context);
     void *closed_context;
+    struct weft_deferred leave;
     struct weft_deferred finish;
 };
 
@@ -61,7 +63,7 @@ static enum side best_side(const struct weft_peer *peer)
 
 static void schedule(struct weft_peer *peer)
 {
-    if (peer->peers->closing || peer->address == NULL || peer->called != NULL ||
+    if (peer->peers->leaving || peer->address == NULL || peer->called != NULL ||
         peer->active != SIDE_NONE) {
         weft_timer_cancel(&peer->timer);
         return;
@@ -178,7 +180,7 @@ static void timer_fired(void *context)
 {
     struct weft_peer *peer = context;
     if (peer->called == NULL && peer->active == SIDE_NONE && peer->address != NULL &&
-        !peer->peers->closing) {
+        !peer->peers->leaving) {
         call(peer);
     }
 }
@@ -244,7 +246,7 @@ static void accept_call(void *context, struct weft_server_call *server_call)
     struct weft_peers *peers = context;
     const char *name = weft_server_call_metadata(server_call, NAME_METADATA);
     cleanup_error struct weft_error *error = NULL;
-    if (peers->closing) {
+    if (peers->leaving) {
         refuse(server_call, WEFT_UNAVAILABLE, "the node is stopping");
         return;
     }
@@ -286,6 +288,24 @@ static void peer_free(struct weft_peer *peer)
     free(peer);
 }
 
+static void finish_accepted(struct weft_peer *peer)
+{
+    struct weft_server_call *server_call = peer->accepted;
+    if (server_call != NULL) {
+        drop_accepted(peer);
+        weft_server_call_finish(server_call, NULL);
+    }
+}
+
+static void leave(void *context)
+{
+    struct weft_peers *peers = context;
+    for (size_t i = 0; i < peers->count; i++) {
+        finish_accepted(peers->items[i]);
+        choose(peers->items[i]);
+    }
+}
+
 static void finish(void *context)
 {
     struct weft_peers *peers = context;
@@ -320,6 +340,7 @@ enum weft_status weft_peers_new(struct weft_link *link, const char *name,
     peers->name = copy;
     peers->events = events;
     peers->context = context;
+    weft_deferred_init(&peers->leave, leave, peers);
     weft_deferred_init(&peers->finish, finish, peers);
     *ret_peers = peers;
     return WEFT_OK;
@@ -417,19 +438,24 @@ enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, cons
     return WEFT_OK;
 }
 
+/* Deferred, for choose() calls the host. */
+void weft_peers_leave(struct weft_peers *peers)
+{
+    peers->leaving = true;
+    weft_loop_defer(weft_link_loop(peers->link), &peers->leave);
+}
+
 void weft_peers_close(struct weft_peers *peers, void (*closed)(void *context), void *context)
 {
+    peers->leaving = true;
     peers->closing = true;
+    weft_deferred_cancel(&peers->leave);
     peers->closed = closed;
     peers->closed_context = context;
     for (size_t i = 0; i < peers->count; i++) {
         struct weft_peer *peer = peers->items[i];
         weft_timer_cancel(&peer->timer);
-        if (peer->accepted != NULL) {
-            struct weft_server_call *server_call = peer->accepted;
-            drop_accepted(peer);
-            weft_server_call_finish(server_call, NULL);
-        }
+        finish_accepted(peer);
         if (peer->channel != NULL) {
             weft_channel_close(steal(&peer->channel), channel_closed, peers);
         }

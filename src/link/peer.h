@@ -58,6 +58,9 @@ struct weft_peer *weft_peers_find(struct weft_peers *peers, const char *name);
 /* Of index below the count, in the order of becoming known. */
 size_t weft_peers_count(const struct weft_peers *peers);
 struct weft_peer *weft_peers_at(const struct weft_peers *peers, size_t index);
+/* Ends the streams that others called, and takes no new ones: the others see this node go. A
+ * listener that drains would otherwise wait for them, for they never end by themselves. */
+void weft_peers_leave(struct weft_peers *peers);
 /* Ends all streams; no event comes any more. `closed` is called once, later; the memory is gone
  * then. The listener must be closed before. */
 void weft_peers_close(struct weft_peers *peers, void (*closed)(void *context), void *context);

@@ -54,11 +54,23 @@ static const struct weft_model_info *find_model(const struct weft_catalog *catal
 
 static const char *nearest_model(const struct weft_catalog *catalog, const char *name)
 {
-    cleanup_free const char **names = calloc(catalog->models_count + 1, sizeof(*names));
-    for (size_t i = 0; names != NULL && i < catalog->models_count; i++) {
-        names[i] = catalog->models[i]->name;
+    size_t count = catalog->models_count + catalog->opaque_count;
+    cleanup_free const char **names = calloc(count + 1, sizeof(*names));
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        names[i] = i < catalog->models_count ? catalog->models[i]->name
+                                             : catalog->opaque[i - catalog->models_count];
     }
-    return names != NULL ? weft_suggest(name, names, catalog->models_count) : NULL;
+    return names != NULL ? weft_suggest(name, names, count) : NULL;
+}
+
+static bool is_opaque(const struct weft_catalog *catalog, const char *name)
+{
+    for (size_t i = 0; i < catalog->opaque_count; i++) {
+        if (strcmp(catalog->opaque[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static const struct weft_model_tensor *find_tensor(const struct weft_model_tensor *tensors,
@@ -229,6 +241,10 @@ static void check_step(struct validating *validating, uint32_t index)
     }
     const struct weft_model_info *model =
         find_model(validating->catalog, step->model, step->model_version);
+    if (model == NULL && is_opaque(validating->catalog, step->model)) {
+        validating->models_found[index] = true;
+        return;
+    }
     if (model == NULL) {
         bool other_version = find_model(validating->catalog, step->model, NULL) != NULL;
         complain(validating, step->model_at,

@@ -18,6 +18,10 @@ struct weft_catalog {
     enum weft_status (*join_infer)(const char *name, const struct weft_parameters *options,
                                    const struct weft_tensor_spec *inputs, size_t inputs_count,
                                    struct weft_tensor_spec *ret_output, struct weft_error **error);
+    /* Models that are there, but whose tensors nobody knows yet: a step that calls one is taken as
+     * it stands. */
+    const char *const *opaque;
+    size_t opaque_count;
 };
 
 /* Adds what does not fit to diagnostics; INVALID_ARGUMENT where there is an error among them. */

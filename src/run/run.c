@@ -235,6 +235,16 @@ static void finish_if_closed(struct weft_run *run)
     closed(context);
 }
 
+size_t weft_run_busy(const struct weft_run *run)
+{
+    return weft_gateway_requests_count(run->gateway) + run->tasks_open;
+}
+
+void weft_run_leave(struct weft_run *run)
+{
+    weft_peers_leave(run->peers);
+}
+
 void weft_run_close(struct weft_run *run, void (*closed)(void *context), void *context)
 {
     run->closing = true;

@@ -50,6 +50,10 @@ enum weft_status weft_run_add_node(struct weft_run *run, const char *name, const
                                    struct weft_error **error) WEFT_MUST_CHECK;
 /* What the repository has, has changed: announces it to the cluster. */
 void weft_run_models_changed(struct weft_run *run);
+/* Requests of this gateway and tasks of this node that are under way: none when it has drained. */
+size_t weft_run_busy(const struct weft_run *run);
+/* Ends the calls of other nodes, so that a listener can drain; they see this node go. */
+void weft_run_leave(struct weft_run *run);
 /* Open requests end with UNAVAILABLE, tasks are stopped; `closed` is called once, later; the memory
  * is gone then. The listener must be closed before. */
 void weft_run_close(struct weft_run *run, void (*closed)(void *context), void *context);

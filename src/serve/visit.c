@@ -75,9 +75,11 @@ enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_bo
 static void note(const struct visit *visit, int status, uint64_t duration_ns)
 {
     const struct weft_log *log = visit->entry->serve->options.log;
-    enum weft_log_level level = status >= 500   ? WEFT_LOG_WARNING
-                                : status >= 400 ? WEFT_LOG_INFO
-                                                : WEFT_LOG_DEBUG;
+    /* "Not ready" is what a probe came to hear, many times over while a cluster starts. */
+    bool probe = strstr(visit->entry->route->pattern, "/ready") != NULL;
+    enum weft_log_level level = status < 400 || probe ? WEFT_LOG_DEBUG
+                                : status >= 500       ? WEFT_LOG_WARNING
+                                                      : WEFT_LOG_INFO;
     if (log != NULL && level >= log->level_min) {
         weft_log(log, level, &visit->trace, "%s %.256s from %s: %d in %llu us",
                  visit->entry->route->method, weft_exchange_target(visit->exchange),

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/value.h"
+#include "cli/arguments.h"
+#include "cli/verbs.h"
+#include "client/client.h"
+#include "node/check.h"
+
+enum { MODELS, SERVER, OUTPUT };
+
+static const struct weft_option options[] = {
+    [MODELS] = {"--models", false},
+    [SERVER] = {"--server", false},
+    [OUTPUT] = {"-o", false},
+    {NULL, false},
+};
+
+struct settings {
+    const char **files;
+    size_t files_count;
+    const char *models, *server;
+    size_t format; /* 1 = JSON */
+};
+
+/* --- one file --- */
+
+static void write_json(const struct weft_diagnostics *diagnostics, const char *file,
+                       const struct weft_error *unread, bool first)
+{
+    cleanup_text struct weft_text text = {0};
+    weft_text_printf(&text, "%s{\"file\":", first ? "" : ",");
+    weft_text_append_json(&text, file, strlen(file));
+    weft_text_printf(&text, ",\"valid\":%s,\"findings\":[",
+                     diagnostics->errors == 0 && unread == NULL ? "true" : "false");
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct weft_diagnostic *item = &diagnostics->items[i];
+        weft_text_printf(&text, "%s{\"severity\":\"%s\",\"line\":%u,\"column\":%u,\"message\":",
+                         i > 0 ? "," : "",
+                         item->severity == WEFT_SEVERITY_ERROR ? "error" : "warning", item->at.line,
+                         item->at.column);
+        weft_text_append_json(&text, item->message, strlen(item->message));
+        weft_text_append_string(&text, ",\"suggestion\":");
+        if (item->suggestion != NULL) {
+            weft_text_append_json(&text, item->suggestion, strlen(item->suggestion));
+        } else {
+            weft_text_append_string(&text, "null");
+        }
+        weft_text_append_string(&text, "}");
+    }
+    weft_text_append_string(&text, "]}");
+    fputs(weft_text_string(&text), stdout);
+}
+
+/* Findings of -o table go to standard output: they are what one asked for. */
+static int check_one(const struct settings *settings, const char *file,
+                     const struct weft_known_models *models, bool first)
+{
+    cleanup_diagnostics struct weft_diagnostics diagnostics;
+    cleanup_error struct weft_error *error = NULL;
+    weft_diagnostics_init(&diagnostics, file);
+    enum weft_status status = weft_check_file(file, models, &diagnostics, &error);
+    bool unread = status != WEFT_OK && diagnostics.errors == 0;
+    if (settings->format == 1) {
+        write_json(&diagnostics, file, unread ? error : NULL, first);
+    } else {
+        cleanup_text struct weft_text text = {0};
+        weft_diagnostics_format(&diagnostics, &text);
+        fputs(weft_text_string(&text), stdout);
+        if (status == WEFT_OK) {
+            printf("%s: valid%s\n", file,
+                   models == NULL ? ", as far as it goes without models" : "");
+        }
+    }
+    return unread ? weft_cli_fail(&weft_verb_validate, error)
+                  : (status == WEFT_OK ? WEFT_EXIT_OK : WEFT_EXIT_INVALID);
+}
+
+/* --- the models --- */
+
+static enum weft_status ask_one(struct weft_client *client, const char *name,
+                                struct weft_known_models *models, struct weft_error **error)
+{
+    struct weft_model_info info = {0};
+    enum weft_status status = weft_client_describe(client, name, NULL, &info, error);
+    if (status == WEFT_OK) {
+        status = weft_known_models_add(models, &info, error);
+        weft_model_info_fini(&info);
+    }
+    return status;
+}
+
+/* A model that isn't there is left out: the check then names the step that calls it. */
+static enum weft_status ask_server(const struct settings *settings, const char *address,
+                                   struct weft_known_models *models, struct weft_error **error)
+{
+    cleanup_client struct weft_client *client = NULL;
+    enum weft_status status = weft_client_new(address, &client, error);
+    for (size_t file = 0; status == WEFT_OK && file < settings->files_count; file++) {
+        char **names = NULL;
+        size_t count = 0;
+        if (weft_check_models_of(settings->files[file], &names, &count, NULL) != WEFT_OK) {
+            continue; /* the check says what is wrong with it */
+        }
+        for (size_t i = 0; i < count; i++) {
+            cleanup_error struct weft_error *problem = NULL;
+            if (status == WEFT_OK && !weft_known_models_has(models, names[i])) {
+                enum weft_status seen = ask_one(client, names[i], models, &problem);
+                if (seen != WEFT_OK && seen != WEFT_NOT_FOUND) {
+                    status = seen;
+                    *error = steal(&problem);
+                }
+            }
+            free(names[i]);
+        }
+        free(names);
+    }
+    return status;
+}
+
+static int check_all(const struct settings *settings)
+{
+    cleanup_error struct weft_error *error = NULL;
+    struct weft_known_models models = {0};
+    enum weft_status status = WEFT_OK;
+    bool known = settings->models != NULL || settings->server != NULL;
+    if (settings->models != NULL) {
+        status = weft_known_models_read(&models, settings->models, &error);
+    } else if (settings->server != NULL) {
+        status = ask_server(settings, settings->server, &models, &error);
+    }
+    int code = WEFT_EXIT_OK;
+    if (status != WEFT_OK) {
+        code = weft_cli_fail(&weft_verb_validate, error);
+        weft_known_models_fini(&models);
+        return code;
+    }
+    fputs(settings->format == 1 ? "{\"files\":[" : "", stdout);
+    for (size_t i = 0; i < settings->files_count; i++) {
+        int one = check_one(settings, settings->files[i], known ? &models : NULL, i == 0);
+        code = code == WEFT_EXIT_OK ? one : code;
+    }
+    fputs(settings->format == 1 ? "]}\n" : "", stdout);
+    weft_known_models_fini(&models);
+    return code;
+}
+
+/* --- the command line --- */
+
+static bool take(const struct weft_arguments *walk, int option, struct settings *settings)
+{
+    static const char *const formats[] = {"table", "json", NULL};
+    switch (option) {
+    case MODELS:
+        settings->models = walk->value;
+        return true;
+    case SERVER:
+        settings->server = walk->value;
+        return true;
+    case OUTPUT:
+        return weft_argument_word(walk, "-o", formats, &settings->format);
+    case WEFT_ARGUMENTS_WORD:
+        settings->files[settings->files_count++] = walk->value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int run(int count, char **arguments)
+{
+    cleanup_free const char **files = calloc((size_t)count, sizeof(char *));
+    struct settings settings = {.files = files};
+    struct weft_arguments walk = {&weft_verb_validate, options, count, arguments, 0, false, NULL};
+    bool well = files != NULL;
+    for (int option; well && (option = weft_arguments_next(&walk)) != WEFT_ARGUMENTS_END;) {
+        well = take(&walk, option, &settings);
+    }
+    if (!well) {
+        return WEFT_EXIT_USAGE;
+    }
+    if (settings.files_count == 0) {
+        return weft_cli_usage(&weft_verb_validate, "needs a FILE to check");
+    }
+    if (settings.models != NULL && settings.server != NULL) {
+        return weft_cli_usage(&weft_verb_validate, "--models and --server exclude each other");
+    }
+    return check_all(&settings);
+}
+
+const struct weft_verb weft_verb_validate = {
+    .name = "validate",
+    .summary = "checks pipeline and cluster files",
+    .help =
+        "usage: weft validate FILE... [--models DIR | --server HOST:PORT] [-o table|json]\n\n"
+        "Checks pipeline files, and cluster files, and says for each finding where it is, what\n"
+        "is wrong and what was probably meant. With models, it also checks that they exist, "
+        "and\n"
+        "that tensors, datatypes and shapes fit. Ends with 3 where a file is not valid.\n\n"
+        "  --models DIR         the models of this directory, as their config.pbtxt says\n"
+        "  --server HOST:PORT   the models of this cluster, as it says now\n"
+        "  -o table|json        lines for people, or one JSON object (table)\n\n"
+        "example:\n"
+        "  weft validate examples/portrait/portrait.yaml --models models/repository\n",
+    .run = run,
+};

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/pipelines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "plan/pipeline.h"
+#include "plan/yaml_tree.h"
+#include "sys/file.h"
+
+/* Files of one directory: more than a gateway may have pipelines, for there are other files. */
+enum { FILES_MAX = 16384 };
+
+static bool is_pipeline_file(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return name[0] != '.' && dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static enum weft_status add(struct weft_pipeline_set *set, struct weft_pipeline *take_pipeline,
+                            const char *path, struct weft_error **error)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i] != NULL && strcmp(set->items[i]->name, take_pipeline->name) == 0) {
+            return weft_error_set(error, WEFT_ALREADY_EXISTS,
+                                  "%s names its pipeline \"%s\", as another file does", path,
+                                  take_pipeline->name);
+        }
+    }
+    struct weft_pipeline **items =
+        realloc(set->items, (set->count + 1) * sizeof(struct weft_pipeline *));
+    if (items == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    set->items = items;
+    items[set->count++] = take_pipeline;
+    return WEFT_OK;
+}
+
+static enum weft_status load_file(struct weft_pipeline_set *set, const char *path,
+                                  struct weft_text *findings, struct weft_error **error)
+{
+    cleanup_free char *text = NULL;
+    enum weft_status status = weft_file_read_text(path, WEFT_YAML_SIZE_MAX_BYTES, &text, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    cleanup_diagnostics struct weft_diagnostics diagnostics;
+    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
+    weft_diagnostics_init(&diagnostics, path);
+    status = weft_pipeline_parse(text, strlen(text), &diagnostics, &pipeline, error);
+    weft_diagnostics_sort(&diagnostics);
+    weft_diagnostics_format(&diagnostics, findings);
+    if (status == WEFT_OK) {
+        status = add(set, pipeline, path, error);
+    }
+    if (status == WEFT_OK) {
+        pipeline = NULL;
+    }
+    return status;
+}
+
+/* All files are looked at, so that one run tells all that is wrong; the first error counts. */
+static enum weft_status load_directory(struct weft_pipeline_set *set, const char *path,
+                                       struct weft_text *findings, struct weft_error **error)
+{
+    char **names = NULL;
+    size_t count = 0;
+    enum weft_status status = weft_directory_list(path, FILES_MAX, &names, &count, error);
+    for (size_t i = 0; i < count; i++) {
+        cleanup_text struct weft_text file = {0};
+        cleanup_error struct weft_error *problem = NULL;
+        weft_text_printf(&file, "%s/%s", path, names[i]);
+        enum weft_status seen = WEFT_OK;
+        if (is_pipeline_file(names[i])) {
+            seen = file.failed ? weft_error_set_out_of_memory(&problem)
+                               : load_file(set, weft_text_string(&file), findings, &problem);
+        }
+        if (seen != WEFT_OK && status == WEFT_OK) {
+            status = seen;
+            if (error != NULL) {
+                *error = steal(&problem);
+            }
+        }
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const char *path,
+                                        struct weft_text *findings, struct weft_error **error)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) {
+        return weft_error_set(error, errno == ENOENT ? WEFT_NOT_FOUND : WEFT_PERMISSION_DENIED,
+                              "%s: %s", path, strerror(errno));
+    }
+    return S_ISDIR(about.st_mode) ? load_directory(set, path, findings, error)
+                                  : load_file(set, path, findings, error);
+}
+
+const char *weft_pipeline_set_name(const struct weft_pipeline_set *set, size_t index)
+{
+    return set->items[index]->name;
+}
+
+void weft_pipeline_set_fini(struct weft_pipeline_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        weft_pipeline_free(set->items[i]);
+    }
+    free(set->items);
+    *set = (struct weft_pipeline_set){0};
+}
