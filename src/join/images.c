@@ -61,6 +61,18 @@ static void over(uint8_t *to, uint32_t to_channels, const uint8_t *from, uint32_
     }
 }
 
+struct span {
+    int64_t first;
+    int64_t end;
+};
+
+/* The part of a layer's side that lies on the ground, of which it stands `offset` away. */
+static struct span overlap(int64_t size, int64_t ground, int64_t offset)
+{
+    int64_t end = offset < 0 ? ground + -offset : ground - offset;
+    return (struct span){offset < 0 ? -offset : 0, size < end ? size : end};
+}
+
 static void lay(uint8_t *ground, const struct weft_shape *shape, const struct weft_value *layer,
                 int64_t x, int64_t y)
 {
@@ -68,15 +80,13 @@ static void lay(uint8_t *ground, const struct weft_shape *shape, const struct we
     uint32_t to_channels = (uint32_t)shape->dims[2];
     uint32_t from_channels = channels_of(layer);
     const uint8_t *pixels = weft_value_data(layer);
-    for (int64_t row = 0; row < size->dims[0]; row++) {
-        if (row + y < 0 || row + y >= shape->dims[0]) {
-            continue;
-        }
-        for (int64_t column = 0; column < size->dims[1]; column++) {
-            if (column + x >= 0 && column + x < shape->dims[1]) {
-                over(ground + ((row + y) * shape->dims[1] + column + x) * to_channels, to_channels,
-                     pixels + (row * size->dims[1] + column) * from_channels, from_channels);
-            }
+    struct span rows = overlap(size->dims[0], shape->dims[0], y);
+    struct span columns = overlap(size->dims[1], shape->dims[1], x);
+    /* Rows without a column may be endlessly many: [2^62, 0, 3] is an image too. */
+    for (int64_t row = rows.first; columns.first < columns.end && row < rows.end; row++) {
+        for (int64_t column = columns.first; column < columns.end; column++) {
+            over(ground + ((row + y) * shape->dims[1] + column + x) * to_channels, to_channels,
+                 pixels + (row * size->dims[1] + column) * from_channels, from_channels);
         }
     }
 }
@@ -136,7 +146,8 @@ static enum weft_status tiles_infer(const struct weft_parameters *options,
                 shape.dims[dimension] = size;
             } else if (size != -1 && size != shape.dims[dimension]) {
                 return weft_error_set(error, WEFT_INVALID_ARGUMENT,
-                                      "tiles: image %zu is not as large as the first", i + 1);
+                                      "tiles: image %zu has not the size and channels of the first",
+                                      i + 1);
             }
         }
     }
@@ -168,9 +179,10 @@ static enum weft_status tiles_apply(const struct weft_parameters *options,
         return weft_error_set_out_of_memory(error);
     }
     const struct weft_shape *tile = weft_value_shape(inputs[0]);
-    size_t row_bytes = (size_t)(tile->dims[1] * tile->dims[2]);
+    /* Where nothing is in them, rows may be endlessly many or long: [2^62, 0, 3], [0, 2^62, 3]. */
+    size_t row_bytes = size_bytes > 0 ? (size_t)(tile->dims[1] * tile->dims[2]) : 0;
     uint8_t *to = buffer->data;
-    for (size_t first = 0; first < inputs_count; first += columns) {
+    for (size_t first = 0; size_bytes > 0 && first < inputs_count; first += columns) {
         for (int64_t row = 0; row < tile->dims[0]; row++) {
             for (size_t column = 0; column < columns; column++) {
                 const uint8_t *from = weft_value_data(inputs[first + column]);

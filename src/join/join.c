@@ -63,6 +63,26 @@ static const struct weft_model_option *find_option(const struct weft_join *join,
     return NULL;
 }
 
+enum { OPTIONS_MAX = 16 };
+
+static enum weft_status refuse_option(const struct weft_join *join, const char *name,
+                                      struct weft_error **error)
+{
+    const char *names[OPTIONS_MAX];
+    size_t count = 0;
+    for (const struct weft_model_option *option = join->options;
+         option != NULL && option->name != NULL && count < OPTIONS_MAX; option++) {
+        names[count++] = option->name;
+    }
+    const char *near = weft_suggest(name, names, count);
+    enum weft_status status = weft_error_set(
+        error, WEFT_INVALID_ARGUMENT, "join \"%s\" has no parameter \"%s\"", join->name, name);
+    if (near != NULL) {
+        weft_error_set_hint(error, "did you mean \"%s\"?", near);
+    }
+    return status;
+}
+
 static enum weft_status check_option(const struct weft_join *join,
                                      const struct weft_parameter *given, struct weft_error **error)
 {
@@ -74,8 +94,7 @@ static enum weft_status check_option(const struct weft_join *join,
     };
     const struct weft_model_option *option = find_option(join, given->name);
     if (option == NULL) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "join \"%s\" has no parameter \"%s\"",
-                              join->name, given->name);
+        return refuse_option(join, given->name, error);
     }
     bool right = (option->kind == WEFT_OPTION_BOOL && given->kind == WEFT_PARAMETER_BOOL) ||
                  (option->kind == WEFT_OPTION_INT64 && given->kind == WEFT_PARAMETER_INT64) ||

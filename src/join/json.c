@@ -59,11 +59,14 @@ static enum weft_status merge(json_t *into, json_t *from, bool strict, unsigned 
     return WEFT_OK;
 }
 
-static enum weft_status merge_element(json_t *into, const void *bytes, size_t size_bytes,
+static enum weft_status merge_element(json_t *into, const char *bytes, size_t size_bytes,
                                       size_t input, bool strict, struct weft_error **error)
 {
     json_error_t problem;
     json_t *document = json_loadb(bytes, size_bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (document == NULL && json_error_code(&problem) == json_error_out_of_memory) {
+        return weft_error_set_out_of_memory(error);
+    }
     if (!json_is_object(document)) {
         enum weft_status status =
             document == NULL
@@ -89,11 +92,10 @@ static enum weft_status json_apply(const struct weft_parameters *options,
     json_t *merged = json_object();
     enum weft_status status = merged != NULL ? WEFT_OK : weft_error_set_out_of_memory(error);
     for (size_t i = 0; status == WEFT_OK && i < inputs_count; i++) {
-        const void *bytes = NULL;
+        const char *bytes = NULL;
         size_t size_bytes = 0;
-        for (uint64_t element = 0;
-             status == WEFT_OK && weft_value_bytes_at(inputs[i], element, &bytes, &size_bytes);
-             element++) {
+        for (size_t offset = 0;
+             status == WEFT_OK && join_next_element(inputs[i], &offset, &bytes, &size_bytes);) {
             status = merge_element(merged, bytes, size_bytes, i, strict, error);
         }
     }

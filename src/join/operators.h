@@ -17,6 +17,11 @@ extern const struct weft_join join_tiles;
 enum weft_status join_value_of(const struct weft_tensor_spec *output,
                                struct weft_buffer *take_buffer, struct weft_value **ret_value,
                                struct weft_error **error) WEFT_MUST_CHECK;
+/* The element at *offset of a BYTES value (borrowed), and *offset moves behind it; begins at 0.
+ * False at the end. weft_value_bytes_at finds one element, but would walk from the start for each.
+ */
+bool join_next_element(const struct weft_value *value, size_t *offset, const char **ret_bytes,
+                       size_t *ret_size_bytes);
 int64_t join_option(const struct weft_parameters *options, const char *name);
 
 #endif

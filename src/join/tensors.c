@@ -87,7 +87,8 @@ static enum weft_status interleave(struct weft_value *const *inputs, size_t inpu
         return weft_error_set_out_of_memory(error);
     }
     uint8_t *to = buffer->data;
-    for (uint64_t row = 0; row < outer; row++) {
+    /* A shape may have endless rows of nothing: [2^62, 0] is a tensor too. */
+    for (uint64_t row = 0; size_bytes > 0 && row < outer; row++) {
         for (size_t i = 0; i < inputs_count; i++) {
             size_t piece_bytes = weft_value_size_bytes(inputs[i]) / outer;
             weft_copy(to, (const uint8_t *)weft_value_data(inputs[i]) + row * piece_bytes,

@@ -4,6 +4,24 @@
 #include "base/text.h"
 #include "join/operators.h"
 
+bool join_next_element(const struct weft_value *value, size_t *offset, const char **ret_bytes,
+                       size_t *ret_size_bytes)
+{
+    /* The value was checked when it was made: every length lies within it. */
+    const uint8_t *data = weft_value_data(value);
+    if (*offset >= weft_value_size_bytes(value)) {
+        return false;
+    }
+    size_t size_bytes = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        size_bytes |= (size_t)data[*offset + i] << (8 * i);
+    }
+    *ret_bytes = (const char *)data + *offset + 4;
+    *ret_size_bytes = size_bytes;
+    *offset += 4 + size_bytes;
+    return true;
+}
+
 static enum weft_status text_infer(const struct weft_parameters *options,
                                    const struct weft_tensor_spec *inputs, size_t inputs_count,
                                    struct weft_tensor_spec *ret_output, struct weft_error **error)
@@ -32,10 +50,9 @@ static enum weft_status text_apply(const struct weft_parameters *options,
     cleanup_text struct weft_text text = {0};
     bool first = true;
     for (size_t i = 0; i < inputs_count; i++) {
-        const void *bytes = NULL;
+        const char *bytes = NULL;
         size_t size_bytes = 0;
-        for (uint64_t element = 0; weft_value_bytes_at(inputs[i], element, &bytes, &size_bytes);
-             element++) {
+        for (size_t offset = 0; join_next_element(inputs[i], &offset, &bytes, &size_bytes);) {
             if (!weft_utf8_valid(bytes, size_bytes)) {
                 return weft_error_set(error, WEFT_INVALID_ARGUMENT, "text: input %zu is not UTF-8",
                                       i + 1);
@@ -43,6 +60,11 @@ static enum weft_status text_apply(const struct weft_parameters *options,
             weft_text_append_string(&text, first ? "" : separator);
             weft_text_append(&text, bytes, size_bytes);
             first = false;
+            if (text.length > WEFT_JOIN_OUTPUT_MAX_BYTES) {
+                return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                                      "join \"text\" would put out more than %llu bytes",
+                                      (unsigned long long)WEFT_JOIN_OUTPUT_MAX_BYTES);
+            }
         }
     }
     if (text.failed) {

@@ -116,7 +116,10 @@ static void model_part(void *context, const struct weft_values *values)
         }
     }
     if (status != WEFT_OK && running->error == NULL) {
-        running->error = error != NULL ? steal(&error) : NULL;
+        running->error = steal(&error);
+        if (running->error == NULL) {
+            (void)weft_error_set_out_of_memory(&running->error);
+        }
         weft_inference_cancel(running->inference);
     }
 }

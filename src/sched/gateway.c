@@ -166,9 +166,6 @@ static void fill(struct weft_gateway *gateway, struct open_request *open,
     }
     open->outputs_missing = open->outputs_count;
     open->steps_open = open->plan->steps_count;
-    for (uint32_t step = 0; step < open->plan->steps_count; step++) {
-        gateway->nodes[open->plan->placement[step]].open_tasks++;
-    }
 }
 
 static struct open_request *open_request_new(struct weft_gateway *gateway,
@@ -198,6 +195,9 @@ static struct open_request *open_request_new(struct weft_gateway *gateway,
     if (!weft_map_added(open)) {
         request_free(gateway, open);
         return NULL;
+    }
+    for (uint32_t step = 0; step < open->plan->steps_count; step++) {
+        gateway->nodes[open->plan->placement[step]].open_tasks++;
     }
     gateway->requests_count++;
     gateway->sequence_last++;
@@ -249,13 +249,15 @@ void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *requ
 
 void weft_gateway_stop(struct weft_gateway *gateway)
 {
-    cleanup_error struct weft_error *error = NULL;
-    (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", gateway->name);
     struct open_request *open, *next_open;
     HASH_ITER (hh, gateway->requests, open, next_open) {
         if (open->machine.state == REQUEST_ENDED) {
             request_settle(gateway, open);
         } else {
+            /* One for each request: its place will be written into it. */
+            cleanup_error struct weft_error *error = NULL;
+            (void)weft_error_set(&error, WEFT_UNAVAILABLE, "node \"%s\" is stopping",
+                                 gateway->name);
             request_fail_later(gateway, open, error);
         }
     }
@@ -281,7 +283,12 @@ static void end_late(struct weft_gateway *gateway, struct open_request *open, ui
         step = open->step_states[i] == STEP_OPEN ? i : step;
     }
     cleanup_error struct weft_error *error = NULL;
-    if (step == open->request.steps_count) {
+    if (open->machine.state == REQUEST_PREPARING) {
+        /* Whoever did not answer may never do so: the next request asks again, with a new plan. */
+        plan_forget(gateway, open->plan);
+        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
+                             "the deadline passed before all nodes had prepared their steps");
+    } else if (step == open->request.steps_count) {
         (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
                              "the deadline passed before the outputs arrived");
     } else {

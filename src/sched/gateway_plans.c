@@ -198,6 +198,31 @@ static bool add_nodes(struct weft_gateway *gateway, struct gateway_plan *plan, u
     return true;
 }
 
+/* The tags of both, each once. */
+static bool merge_tags(struct weft_needs *needs, const struct weft_needs *more)
+{
+    for (size_t i = 0; i < more->tags_count; i++) {
+        bool known = false;
+        for (size_t tag = 0; tag < needs->tags_count && !known; tag++) {
+            known = strcmp(needs->tags[tag], more->tags[i]) == 0;
+        }
+        if (known) {
+            continue;
+        }
+        char **tags = realloc(needs->tags, (needs->tags_count + 1) * sizeof(char *));
+        if (tags == NULL) {
+            return false;
+        }
+        needs->tags = tags;
+        tags[needs->tags_count] = strdup(more->tags[i]);
+        if (tags[needs->tags_count] == NULL) {
+            return false;
+        }
+        needs->tags_count++;
+    }
+    return true;
+}
+
 /* A task needs what its step says and what its model says. */
 static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *plan)
 {
@@ -213,17 +238,12 @@ static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *p
             }
             struct weft_needs *needs = &task->needs;
             needs->slots = model->needs.slots > needs->slots ? model->needs.slots : needs->slots;
-            needs->memory_bytes += model->needs.memory_bytes;
-            struct weft_needs tags = {.tags = model->needs.tags,
-                                      .tags_count = model->needs.tags_count};
-            struct weft_needs copy;
-            if (needs->tags_count == 0 && tags.tags_count > 0) {
-                if (!weft_needs_copy(&tags, &copy)) {
-                    return false;
-                }
-                free(needs->tags);
-                needs->tags = copy.tags;
-                needs->tags_count = copy.tags_count;
+            if (__builtin_add_overflow(needs->memory_bytes, model->needs.memory_bytes,
+                                       &needs->memory_bytes)) {
+                needs->memory_bytes = UINT64_MAX;
+            }
+            if (!merge_tags(needs, &model->needs)) {
+                return false;
             }
         }
     }

@@ -89,7 +89,13 @@ static bool stands_against(const struct weft_placement_step *step,
         snprintf(text, capacity, "node \"%s\" has no such model ready", info->name);
         return true;
     }
-    return lacks(info, &model->needs, text, capacity);
+    /* Memory is needed by both at once (sched/gateway adds them up for the node). */
+    struct weft_needs both = model->needs;
+    if (step->needs != NULL &&
+        __builtin_add_overflow(both.memory_bytes, step->needs->memory_bytes, &both.memory_bytes)) {
+        both.memory_bytes = UINT64_MAX;
+    }
+    return lacks(info, &both, text, capacity);
 }
 
 struct placing {

@@ -164,6 +164,32 @@ static enum weft_status check_task(struct weft_worker *worker, const struct weft
     return worker->host.check(worker->host.context, task, error);
 }
 
+static bool within(const struct weft_plan_destination *destinations, size_t count,
+                   size_t nodes_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (destinations[i].node >= nodes_count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every index that a peer wrote into the plan must lead somewhere. */
+static bool leads_somewhere(const struct weft_node_plan *content)
+{
+    bool well = content->gateway_node < content->nodes_count;
+    for (size_t i = 0; well && i < content->tasks_count; i++) {
+        const struct weft_plan_task *task = &content->tasks[i];
+        well = within(task->finished, task->finished_count, content->nodes_count);
+        for (size_t output = 0; well && output < task->outputs_count; output++) {
+            well = within(task->outputs[output].destinations,
+                          task->outputs[output].destinations_count, content->nodes_count);
+        }
+    }
+    return well;
+}
+
 /* Keeps a copy of the plan. Preparing it again is harmless. */
 static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_node_plan *content,
                                   struct weft_error **error)
@@ -171,9 +197,9 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
     if (find_plan(worker, content->gateway, content->plan) != NULL) {
         return WEFT_OK;
     }
-    if (content->gateway_node >= content->nodes_count) {
+    if (!leads_somewhere(content)) {
         return weft_error_set(error, WEFT_INVALID_ARGUMENT,
-                              "the plan does not say where its gateway is");
+                              "the plan sends something to a node that it does not name");
     }
     for (size_t i = 0; i < content->tasks_count; i++) {
         enum weft_status status = check_task(worker, &content->tasks[i], error);
@@ -256,7 +282,8 @@ static bool works_init(const struct weft_worker *worker, struct run *run)
         work->task.deadline_ns = run->deadline_ns;
         work->task.inputs = calloc(step->inputs_count + 1, sizeof(struct weft_value *));
         work->task.host_data = calloc(1, worker->host.task_bytes + 1);
-        if (work->task.inputs == NULL || work->task.host_data == NULL) {
+        work->streamed = calloc(step->outputs_count + 1, sizeof(bool));
+        if (work->task.inputs == NULL || work->task.host_data == NULL || work->streamed == NULL) {
             return false;
         }
         work->missing = step->after_count;
@@ -279,6 +306,7 @@ static void run_free(struct run *run)
         }
         free(work->task.inputs);
         free(work->task.host_data);
+        free(work->streamed);
     }
     free(run->works);
     free(run->id);
@@ -469,8 +497,10 @@ void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_
     struct plan *plan, *next_plan;
     HASH_ITER (hh, worker->plans, plan, next_plan) {
         if (is_gateway(plan, node, generation)) {
+            plan->runs++; /* reports may be the last to hold a plan that was released before */
             reports_drop(worker, plan);
-            plan_release(worker, plan);
+            plan->released = true;
+            worker_plan_unuse(worker, plan);
         }
     }
     start_ready(worker, now_ns);

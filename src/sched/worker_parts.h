@@ -26,7 +26,9 @@ struct work {
     uint64_t after_seen;   /* bit i: the i-th predecessor has finished */
     uint64_t started_ns;
     bool started_reported;
-    uint32_t parts; /* of streamed outputs, sent so far */
+    uint32_t parts;          /* of streamed outputs, sent so far */
+    bool *streamed;          /* by output: at least one part was sent */
+    uint64_t streamed_bytes; /* of all parts, by destination */
 };
 
 struct plan {

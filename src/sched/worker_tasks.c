@@ -81,7 +81,8 @@ static void refuse_second(struct weft_worker *worker, struct run *run, const str
 
 static bool accept_input(struct work *work, size_t input, const struct weft_deliver *deliver)
 {
-    if (work->task.inputs[input] != NULL) {
+    /* A step on the gateway's own node sees the parts that are meant for the gateway. */
+    if (work->task.inputs[input] != NULL || !deliver->last || deliver->part > 0) {
         return false;
     }
     work->task.inputs[input] = weft_value_ref(deliver->value);
@@ -274,10 +275,9 @@ static enum weft_status send_all(struct sending *sending, struct weft_value *con
                                  struct weft_error **error)
 {
     const struct weft_plan_task *step = sending->work->task.step;
-    bool streamed = sending->work->parts > 0;
     for (uint32_t i = 0; i < step->outputs_count; i++) {
-        if (streamed && outputs[i] == NULL) {
-            continue; /* a last part need not have every output */
+        if (outputs[i] == NULL && sending->work->streamed[i]) {
+            continue; /* its parts were all */
         }
         enum weft_status status = send_output(sending, i, outputs[i], error);
         if (status != WEFT_OK) {
@@ -325,7 +325,7 @@ static bool hand_on(struct weft_worker *worker, struct work *work,
     };
     enum weft_status status = send_all(&sending, result->outputs, &error);
     report_finished(worker, work, result, sending.transfers, sending.transfers_count,
-                    sending.bytes_out, now_ns);
+                    sending.bytes_out + work->streamed_bytes, now_ns);
     if (status != WEFT_OK) {
         fail(worker, work, error);
     }
@@ -385,8 +385,10 @@ enum weft_status weft_worker_part(struct weft_worker *worker, struct weft_task *
     for (uint32_t i = 0; status == WEFT_OK && i < task->step->outputs_count; i++) {
         if (outputs[i] != NULL) {
             status = send_output(&sending, i, outputs[i], error);
+            work->streamed[i] = true;
         }
     }
     work->parts++;
+    work->streamed_bytes += sending.bytes_out;
     return status;
 }

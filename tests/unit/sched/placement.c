@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/placement.h"
+
+#include <stdio.h>
+
+#include "support/story.h"
+
+static struct weft_model_info model_of(const char *name, uint32_t slots, uint64_t memory_bytes)
+{
+    return (struct weft_model_info){.name = (char *)name,
+                                    .version = (char *)"1",
+                                    .ready = true,
+                                    .needs = {.slots = slots, .memory_bytes = memory_bytes}};
+}
+
+static struct weft_node_info node_of(const char *name, uint32_t slots, uint64_t memory_bytes,
+                                     struct weft_model_info *models, size_t models_count)
+{
+    return (struct weft_node_info){.name = (char *)name,
+                                   .resources = {slots, memory_bytes, NULL, 0},
+                                   .models = models,
+                                   .models_count = models_count};
+}
+
+static void a_step_goes_where_its_model_is(void **state)
+{
+    (void)state;
+    struct weft_model_info face = model_of("face", 1, 0), scene = model_of("scene", 1, 0);
+    struct weft_node_info a = node_of("a", 1, 0, &face, 1), b = node_of("b", 1, 0, &scene, 1);
+    struct weft_placement_node nodes[] = {{&a, 0}, {&b, 0}};
+    struct weft_placement_step steps[] = {{.name = "s", .model = "scene"},
+                                          {.name = "f", .model = "face"}};
+    uint32_t places[2];
+    assert_status(weft_place(steps, 2, nodes, 2, 0, places, NULL), WEFT_OK);
+    assert_int_equal(places[0], 1);
+    assert_int_equal(places[1], 0);
+}
+
+static void branches_part_and_a_chain_stays_together(void **state)
+{
+    (void)state;
+    struct weft_model_info m = model_of("m", 1, 0);
+    struct weft_node_info a = node_of("a", 1, 0, &m, 1), b = node_of("b", 1, 0, &m, 1);
+    struct weft_placement_node nodes[] = {{&a, 0}, {&b, 0}};
+    uint32_t places[2];
+    struct weft_placement_step branches[] = {{.name = "l", .model = "m"},
+                                             {.name = "r", .model = "m"}};
+    assert_status(weft_place(branches, 2, nodes, 2, 0, places, NULL), WEFT_OK);
+    assert_int_not_equal(places[0], places[1]);
+    static const uint32_t first[] = {0};
+    struct weft_placement_step chain[] = {
+        {.name = "l", .model = "m"},
+        {.name = "r", .model = "m", .before = first, .before_count = 1}};
+    assert_status(weft_place(chain, 2, nodes, 2, 1, places, NULL), WEFT_OK);
+    assert_int_equal(places[0], 1); /* with the gateway, where the input is */
+    assert_int_equal(places[1], 1);
+}
+
+static void work_that_is_there_already_counts(void **state)
+{
+    (void)state;
+    struct weft_model_info m = model_of("m", 1, 0);
+    struct weft_node_info a = node_of("a", 1, 0, &m, 1), b = node_of("b", 1, 0, &m, 1);
+    struct weft_placement_node nodes[] = {{&a, 3}, {&b, 1}};
+    struct weft_placement_step step = {.name = "s", .model = "m"};
+    uint32_t place = 9;
+    assert_status(weft_place(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
+    assert_int_equal(place, 1);
+}
+
+/* The node checks the sum; a step placed by its parts would be refused there. */
+static void step_and_model_need_their_memory_together(void **state)
+{
+    (void)state;
+    struct weft_model_info m = model_of("m", 1, 60);
+    struct weft_node_info small = node_of("small", 1, 100, &m, 1),
+                          large = node_of("large", 1, 200, &m, 1);
+    struct weft_placement_node nodes[] = {{&small, 0}, {&large, 5}};
+    struct weft_needs needs = {.memory_bytes = 60};
+    struct weft_placement_step step = {.name = "s", .model = "m", .needs = &needs};
+    uint32_t place = 9;
+    assert_status(weft_place(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
+    assert_int_equal(place, 1);
+}
+
+static void what_stands_against_it_is_told(void **state)
+{
+    (void)state;
+    char *gpu[] = {(char *)"gpu"};
+    struct weft_model_info m = model_of("m", 2, 0), tagged = model_of("tagged", 1, 0);
+    struct weft_model_info loading = model_of("loading", 1, 0), hungry = model_of("hungry", 1, 11);
+    tagged.needs.tags = gpu;
+    tagged.needs.tags_count = 1;
+    loading.ready = false;
+    struct weft_model_info models[] = {m, tagged, loading, hungry};
+    struct weft_node_info a = node_of("a", 1, 10, models, 4);
+    struct weft_placement_node nodes[] = {{&a, 0}, {NULL, 0}};
+    static const struct {
+        const char *model, *node, *words;
+    } cases[] = {
+        {"m", NULL, "node \"a\" has 1 slots, 2 are needed"},
+        {"tagged", NULL, "node \"a\" is not tagged \"gpu\""},
+        {"loading", NULL, "node \"a\" has no such model ready"},
+        {"hungry", NULL, "node \"a\" has 10 bytes of memory, 11 are needed"},
+        {"m", "b", "the pipeline wants it on node \"b\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct weft_placement_step step = {
+            .name = "s", .model = cases[i].model, .node = cases[i].node};
+        struct weft_error *error = NULL;
+        char expected[256];
+        uint32_t place;
+        assert_status(weft_place(&step, 1, nodes, 2, 0, &place, &error), WEFT_UNAVAILABLE);
+        snprintf(expected, sizeof(expected), "no node can run step \"s\" with model \"%s\": %s",
+                 cases[i].model, cases[i].words);
+        assert_string_equal(weft_error_message(error), expected);
+        assert_string_equal(weft_error_place(error).step, "s");
+        weft_error_unref(error);
+    }
+}
+
+static void a_join_runs_on_any_node(void **state)
+{
+    (void)state;
+    struct weft_node_info a = node_of("a", 1, 0, NULL, 0);
+    struct weft_placement_node nodes[] = {{NULL, 0}, {&a, 0}};
+    struct weft_placement_step step = {.name = "s", .model = "join/concat"};
+    uint32_t place = 9;
+    assert_status(weft_place(&step, 1, nodes, 2, 1, &place, NULL), WEFT_OK);
+    assert_int_equal(place, 1);
+}
+
+static void the_newest_version_wins_unless_one_is_asked_for(void **state)
+{
+    (void)state;
+    struct weft_model_info models[] = {model_of("m", 1, 0), model_of("m", 1, 0),
+                                       model_of("m", 1, 0)};
+    models[0].version = (char *)"9";
+    models[1].version = (char *)"10";
+    models[2].version = (char *)"11";
+    models[2].ready = false;
+    struct weft_node_info a = node_of("a", 1, 0, models, 3);
+    assert_ptr_equal(weft_node_find_model(&a, "m", NULL), &models[1]);
+    assert_ptr_equal(weft_node_find_model(&a, "m", "9"), &models[0]);
+    assert_null(weft_node_find_model(&a, "m", "11"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_goes_where_its_model_is),
+        cmocka_unit_test(branches_part_and_a_chain_stays_together),
+        cmocka_unit_test(work_that_is_there_already_counts),
+        cmocka_unit_test(step_and_model_need_their_memory_together),
+        cmocka_unit_test(what_stands_against_it_is_told),
+        cmocka_unit_test(a_join_runs_on_any_node),
+        cmocka_unit_test(the_newest_version_wins_unless_one_is_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
