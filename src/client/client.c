@@ -96,6 +96,11 @@ const char *weft_client_address(const struct weft_client *client)
     return client->address;
 }
 
+struct weft_random *weft_client_random(struct weft_client *client)
+{
+    return weft_link_random(client->link);
+}
+
 uint64_t weft_client_last_duration_ns(const struct weft_client *client)
 {
     return client->last_duration_ns;

@@ -24,6 +24,8 @@ enum weft_status weft_client_new(const char *address, struct weft_client **ret_c
 void weft_client_free(struct weft_client *client);
 
 const char *weft_client_address(const struct weft_client *client);
+/* For ids and traces; seeded from the system. */
+struct weft_random *weft_client_random(struct weft_client *client);
 /* Called every 50 ms or so while a call waits, for progress; may itself make an HTTP call while
  * inference is waited for. NULL = none. */
 void weft_client_on_wait(struct weft_client *client, void (*waiting)(void *context), void *context);
