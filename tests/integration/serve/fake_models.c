@@ -12,6 +12,7 @@
  *     zeroes   in UINT8 [-1] -> out UINT8 [20000] zeroes
  *     parts    count INT32 [1] -> number INT32 [1] from 0, `count` times
  *     slow     in UINT8 [-1] -> nothing, until it is cancelled or its deadline passes
+ *     far      as slow, for a node that the others ask
  *     broken   in UINT8 [-1] -> an error
  *     spare    as raw; not loaded to begin with
  *     bad      cannot be loaded
@@ -175,6 +176,7 @@ static const struct fake_kind kinds[] = {
      .streaming = true,
      .infer = count_parts},
     {"slow", "1", {"in", WEFT_UINT8, ANY}, {{"out", WEFT_UINT8, ANY}}},
+    {"far", "1", {"in", WEFT_UINT8, ANY}, {{"out", WEFT_UINT8, ANY}}},
     {"broken", "1", {"in", WEFT_UINT8, ANY}, {{"out", WEFT_UINT8, ANY}}, .infer = fail},
     {"spare",
      "1",

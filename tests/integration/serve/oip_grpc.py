@@ -3,6 +3,7 @@
 """The Open Inference Protocol, health and reflection over gRPC, against the doors of two nodes, with Debian's grpcio:
 oip_grpc.py DOOR."""
 import queue
+import socket
 import struct
 import threading
 import time
@@ -416,6 +417,24 @@ def calls_are_counted(client):
                  'weft_grpc_calls_total{method="/inference.GRPCInferenceService/ModelInfer",code="NOT_FOUND"}',
                  'weft_grpc_call_duration_seconds_count{method="/grpc.health.v1.Health/Watch"}'):
         assert line in text, line
+
+
+def it_ends_in_order_with_work_under_way(client):
+    """The door is told to end after this; that it does, and loses no memory, is seen by its exit status."""
+    watch = client.channel.unary_stream("/grpc.health.v1.Health/Watch")
+    watching = watch(b"", timeout=30)
+    next(watching)
+    asked = queue.Queue()
+    open_calls = [client.stream(iter(asked.get, None), timeout=30)]
+    for _ in range(2):
+        asked.put(bytes_in("slow", b"x"))
+        call = client.channel.unary_unary(SERVICE + "ModelInfer")
+        open_calls.append(call.future(bytes_in("slow", b"x").SerializeToString()))
+    plug = socket.create_connection(("127.0.0.1", client.door.port), 20)
+    plug.sendall(b"POST /v2/models/slow/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: 0\r\n"
+                 b"Content-Length: 1\r\n\r\nx")
+    client.left_open = watching, open_calls, asked, plug
+    town.wait_for(lambda: running(client) == b"5")
 
 
 STORIES = [value for value in list(globals().values())

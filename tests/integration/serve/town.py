@@ -37,6 +37,12 @@ class Door:
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
             return log.read()
 
+    def forget(self):
+        """Kills it where it still runs."""
+        self.process.kill()
+        self.process.wait()
+        os.unlink(self.log_path)
+
     def end(self):
         """Ends it in order; returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -110,6 +116,5 @@ def main(stories, make_context=lambda door: door):
             print("# " + a.log()[-6000:].replace("\n", "\n# "))
     finally:
         for door in (a, b):
-            door.process.kill()
-            os.unlink(door.log_path)
+            door.forget()
     sys.exit(1 if failed else 0)
