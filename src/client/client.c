@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/document.h"
 #include "link/grpc_client.h"
 #include "link/http_client.h"
 #include "wire/oip_grpc.h"
-#include "wire/problem.h"
 
 /* How often `waiting` is called. */
 #define WAITING_EVERY_NS (50 * WEFT_NS_PER_MS)
@@ -20,8 +20,10 @@ struct weft_client {
     char *address;
     void (*waiting)(void *context);
     void *waiting_context;
+    uint64_t last_duration_ns;
     bool in_waiting;
     bool channel_closed;
+    bool answered; /* there was somebody at the address */
 };
 
 /* One call under way. */
@@ -29,6 +31,7 @@ struct pending {
     bool done;
     struct weft_error *error;
     struct weft_slice reply;
+    uint64_t done_ns;
     int http_status;
 };
 
@@ -88,6 +91,21 @@ enum weft_status weft_client_new(const char *address, struct weft_client **ret_c
     return status;
 }
 
+const char *weft_client_address(const struct weft_client *client)
+{
+    return client->address;
+}
+
+struct weft_random *weft_client_random(struct weft_client *client)
+{
+    return weft_link_random(client->link);
+}
+
+uint64_t weft_client_last_duration_ns(const struct weft_client *client)
+{
+    return client->last_duration_ns;
+}
+
 void weft_client_on_wait(struct weft_client *client, void (*waiting)(void *context), void *context)
 {
     client->waiting = waiting;
@@ -101,6 +119,7 @@ static void tick(void *context)
 
 static void wait_for(struct weft_client *client, struct pending *pending)
 {
+    uint64_t start_ns = weft_loop_now_ns();
     bool ticked = false;
     struct weft_timer timer;
     weft_timer_init(&timer, client->loop, tick, &ticked);
@@ -118,6 +137,32 @@ static void wait_for(struct weft_client *client, struct pending *pending)
         }
     }
     weft_timer_cancel(&timer);
+    client->last_duration_ns = pending->done_ns - start_ns;
+}
+
+/* Hands on the error that a call ended with. Where the connection failed, and not what was asked
+ * for, it says so in front. */
+static enum weft_status failed(struct weft_client *client, struct pending *pending, bool reached,
+                               struct weft_error **error)
+{
+    enum weft_status status = weft_error_status(pending->error);
+    weft_slice_fini(&pending->reply);
+    if (error == NULL) {
+        weft_error_unref(pending->error);
+        return status;
+    }
+    *error = steal(&pending->error);
+    if (status == WEFT_UNAVAILABLE && !reached) {
+        weft_error_wrap(error, status,
+                        client->answered ? "the node at %s went away" : "nobody answers at %s",
+                        client->address);
+        weft_error_set_hint(error,
+                            client->answered
+                                ? "its log says why; is it still running?"
+                                : "start a cluster with `weft up FILE` or a node with `weft node`, "
+                                  "or name another address with --server HOST:PORT");
+    }
+    return status;
 }
 
 static uint64_t deadline(uint64_t timeout_ms)
@@ -133,7 +178,8 @@ static void unary_done(void *context, const struct weft_slice *reply,
 {
     struct pending *pending = context;
     pending->done = true;
-    pending->error = weft_error_ref((struct weft_error *)error);
+    pending->done_ns = weft_loop_now_ns();
+    pending->error = weft_error_ref((struct weft_error *)(uintptr_t)error);
     if (reply != NULL) {
         pending->reply = weft_slice_ref(reply);
     }
@@ -165,16 +211,11 @@ static enum weft_status call(struct weft_client *client, const char *path,
     }
     weft_slices_forget(slices);
     wait_for(client, &pending);
+    bool reached = weft_channel_state(client->channel) == WEFT_CHANNEL_READY;
     if (pending.error != NULL) {
-        status = weft_error_status(pending.error);
-        if (error != NULL) {
-            *error = pending.error;
-        } else {
-            weft_error_unref(pending.error);
-        }
-        weft_slice_fini(&pending.reply);
-        return status;
+        return failed(client, &pending, reached, error);
     }
+    client->answered = true;
     *ret_reply = pending.reply;
     return WEFT_OK;
 }
@@ -216,7 +257,8 @@ static void http_done(void *context, const struct weft_http_response *response,
 {
     struct pending *pending = context;
     pending->done = true;
-    pending->error = weft_error_ref((struct weft_error *)error);
+    pending->done_ns = weft_loop_now_ns();
+    pending->error = weft_error_ref((struct weft_error *)(uintptr_t)error);
     if (response != NULL) {
         pending->http_status = response->status;
         pending->reply = weft_slice_ref(&response->body);
@@ -227,14 +269,26 @@ static void http_done(void *context, const struct weft_http_response *response,
 static enum weft_status refusal(const struct pending *pending, const char *method,
                                 const char *target, struct weft_error **error)
 {
+    const char *body = pending->reply.size_bytes > 0 ? (const char *)pending->reply.data : "";
+    cleanup_document struct weft_document *document = NULL;
     enum weft_status status = pending->http_status == 404 ? WEFT_NOT_FOUND
                               : pending->http_status == 400
                                   ? WEFT_INVALID_ARGUMENT
                                   : weft_status_from_http(pending->http_status);
+    if (weft_document_parse(body, pending->reply.size_bytes, "the answer", &document, NULL) ==
+        WEFT_OK) {
+        const struct weft_item *root = weft_document_root(document);
+        if (*weft_item_text(root, "error") != '\0') {
+            weft_error_set(error, status, "%s", weft_item_text(root, "error"));
+            if (*weft_item_text(root, "hint") != '\0') {
+                weft_error_set_hint(error, "%s", weft_item_text(root, "hint"));
+            }
+            return status;
+        }
+    }
     int length = pending->reply.size_bytes < 500 ? (int)pending->reply.size_bytes : 500;
     return weft_error_set(error, status, "%s %s was answered %d: %.*s", method, target,
-                          pending->http_status, length,
-                          pending->reply.size_bytes > 0 ? (const char *)pending->reply.data : "");
+                          pending->http_status, length, body);
 }
 
 enum weft_status weft_client_http(struct weft_client *client, const char *method,
@@ -256,13 +310,10 @@ enum weft_status weft_client_http(struct weft_client *client, const char *method
     slice = (struct weft_slice){0};
     wait_for(client, &pending);
     if (pending.error != NULL) {
-        status = weft_error_status(pending.error);
-        if (error != NULL) {
-            *error = pending.error;
-        } else {
-            weft_error_unref(pending.error);
-        }
-    } else if (pending.http_status >= 400) {
+        return failed(client, &pending, false, error);
+    }
+    client->answered = true;
+    if (pending.http_status >= 400) {
         status = refusal(&pending, method, target, error);
     } else {
         weft_text_append(text, (const char *)pending.reply.data, pending.reply.size_bytes);
@@ -270,4 +321,16 @@ enum weft_status weft_client_http(struct weft_client *client, const char *method
     }
     weft_slice_fini(&pending.reply);
     return status;
+}
+
+enum weft_status weft_client_get(struct weft_client *client, const char *target,
+                                 uint64_t timeout_ms, struct weft_document **ret_document,
+                                 struct weft_error **error)
+{
+    cleanup_text struct weft_text text = {0};
+    enum weft_status status =
+        weft_client_http(client, "GET", target, NULL, timeout_ms, &text, error);
+    return status == WEFT_OK ? weft_document_parse(weft_text_string(&text), text.length, target,
+                                                   ret_document, error)
+                             : status;
 }

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "client/document.h"
 #include "wire/oip.h"
 
 struct weft_client;
@@ -22,8 +23,11 @@ enum weft_status weft_client_new(const char *address, struct weft_client **ret_c
 /* NULL is fine. */
 void weft_client_free(struct weft_client *client);
 
-/* Called now and then while a call waits, for progress; may itself call weft_client_get. NULL =
- * none. */
+const char *weft_client_address(const struct weft_client *client);
+/* For ids and traces; seeded from the system. */
+struct weft_random *weft_client_random(struct weft_client *client);
+/* Called every 50 ms or so while a call waits, for progress; may itself make an HTTP call while
+ * inference is waited for. NULL = none. */
 void weft_client_on_wait(struct weft_client *client, void (*waiting)(void *context), void *context);
 
 /* ModelInfer. timeout_ms 0 = WEFT_CLIENT_TIMEOUT_MS. The caller calls weft_oip_response_fini. trace
@@ -41,10 +45,23 @@ enum weft_status weft_client_http(struct weft_client *client, const char *method
                                   struct weft_text *text,
                                   struct weft_error **error) WEFT_MUST_CHECK;
 
+/* The same with GET for an answer in JSON. */
+enum weft_status weft_client_get(struct weft_client *client, const char *target,
+                                 uint64_t timeout_ms, struct weft_document **ret_document,
+                                 struct weft_error **error) WEFT_MUST_CHECK;
+
+/* How long the last call took, from its start to its answer. */
+uint64_t weft_client_last_duration_ns(const struct weft_client *client);
+
 /* ModelMetadata of a pipeline or model. The caller calls weft_model_info_fini. */
 enum weft_status weft_client_describe(struct weft_client *client, const char *name,
                                       const char *version, struct weft_model_info *ret_info,
                                       struct weft_error **error) WEFT_MUST_CHECK;
+
+/* The same over REST, for servers that have no gRPC. */
+enum weft_status weft_client_describe_http(struct weft_client *client, const char *name,
+                                           const char *version, struct weft_model_info *ret_info,
+                                           struct weft_error **error) WEFT_MUST_CHECK;
 
 WEFT_DEFINE_CLEANUP(struct weft_client, weft_client_free)
 #define cleanup_client WEFT_CLEANUP(weft_client_free_cleanup)
