@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the program says: help, usage, and what is wrong with files."""
+import json
+import re
+
+from rooms import CONFIG, PIPELINE, SOURCE, equal, has, tell
+
+VERBS = ("up", "down", "node", "run", "validate", "get", "bench", "version")
+
+
+def every_verb_has_help_with_an_example(room):
+    """Every verb has a line in `weft help`, and help of its own with an example."""
+    overview = room.run("help")
+    equal(overview.returncode, 0)
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} +\S", overview.stdout, re.MULTILINE), verb
+        own = room.run("help", verb)
+        equal(own.returncode, 0)
+        has(own.stdout, f"usage: weft {verb}", "example:\n  weft " + verb)
+        equal(own.stdout, room.run(verb, "--help").stdout, verb)
+        assert max(map(len, own.stdout.splitlines())) <= 100, f"a line of {verb}'s help is too long"
+
+
+def the_man_page_names_every_verb_and_option(room):
+    """The man page names every verb, and every option of its help."""
+    page = (SOURCE / "docs/man/weft.1").read_text().replace("\\-", "-")
+    for verb in VERBS:
+        has(page, f".SS weft {verb}")
+        for option in re.findall(r"--[a-z][a-z-]+", room.run("help", verb).stdout):
+            has(page, option)
+
+
+def the_version_is_said(room):
+    """The version is said, for people and for programs."""
+    plain = room.run("--version")
+    equal(plain.returncode, 0)
+    assert re.fullmatch(r"weft \d+\.\d+\.\d+\n", plain.stdout), plain.stdout
+    equal("weft " + json.loads(room.run("version", "-o", "json").stdout)["version"] + "\n", plain.stdout)
+
+
+def a_wrong_command_line_is_told(room):
+    """A wrong command line ends with 2 and says what was probably meant."""
+    for arguments, words in (
+            ((), "usage: weft VERB"),
+            (("vaildate",), 'did you mean "validate"?'),
+            (("node", "--lisen", "x"), "did you mean --listen?"),
+            (("node", "--listen"), "--listen needs a value"),
+            (("node", "--slots", "many"), "--slots is a number"),
+            (("node", "--spin", "offf"), 'did you mean "off"?'),
+            (("node", "--memory", "4GB"), "--memory is a size"),
+            (("node", "--load", "x"), "--load needs --models"),
+            (("node", "--peer", "x"), "--peer is NAME=HOST:PORT"),
+            (("node", "word"), 'takes no words, but got "word"'),
+            (("up",), "needs a cluster FILE"),
+            (("up", "a", "--nodes", "3"), "--nodes is a number from 1 to 1"),
+            (("down", "a", "--timeout", "soon"), "--timeout is a duration"),
+            (("validate",), "needs a FILE"),
+            (("validate", "x", "-o", "yaml"), '-o can\'t be "yaml"'),
+    ):
+        result = room.run(*arguments)
+        equal(result.returncode, 2, arguments)
+        has(result.stderr, words)
+        equal(result.stdout, "")
+
+
+def a_valid_file_is_valid(room):
+    """Valid files are valid; a directory of models makes the check a whole one."""
+    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false"))
+    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false"))
+    room.write("twice.yaml", PIPELINE)
+    plain = room.run("validate", "twice.yaml")
+    equal((plain.returncode, plain.stdout), (0, "twice.yaml: valid, as far as it goes without models\n"))
+    whole = room.run("validate", "twice.yaml", "--models", "models")
+    equal((whole.returncode, whole.stdout), (0, "twice.yaml: valid\n"), whole.stderr)
+
+
+def a_finding_has_its_place(room):
+    """Unknown keys, models and tensors are told with file, line, column and what was meant."""
+    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false"))
+    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false"))
+    for old, new, finding in (
+            ("{ model: echo", "{ modle: echo", 't.yaml:5:12: error: unknown key "modle" in step "first"; did you mean '
+             '"model"?'),
+            ("model: other", "model: othre", 't.yaml:6:20: error: there is no model "othre"; did you mean "other"?'),
+            ("payload: first.payload", "paylaod: first.payload", 'did you mean "payload"?'),
+            ("UINT8", "FP32", "is UINT8, but what comes is FP32"),
+            ("shape: [-1]", "shape: [2, 2]", "has shape"),
+    ):
+        room.write("t.yaml", PIPELINE.replace(old, new, 1))
+        result = room.run("validate", "t.yaml", "--models", "models")
+        equal(result.returncode, 3, result.stdout + result.stderr)
+        has(result.stdout, finding)
+        assert re.search(r"^t\.yaml:\d+:\d+: error: ", result.stdout), result.stdout
+
+
+def a_model_without_metadata_is_taken(room):
+    """A model whose directory says nothing of its tensors is taken as it stands."""
+    (room.path / "models/echo/1").mkdir(parents=True)
+    (room.path / "models/other/1").mkdir(parents=True)
+    room.write("twice.yaml", PIPELINE)
+    result = room.run("validate", "twice.yaml", "--models", "models")
+    equal((result.returncode, result.stdout), (0, "twice.yaml: valid\n"), result.stderr)
+
+
+def findings_are_json_for_programs(room):
+    """With -o json the findings are one object, valid files among them."""
+    room.write("good.yaml", PIPELINE)
+    room.write("bad.yaml", PIPELINE.replace("steps:", "stpes:"))
+    result = room.run("validate", "good.yaml", "bad.yaml", "-o", "json")
+    equal(result.returncode, 3)
+    good, bad = json.loads(result.stdout)["files"]
+    equal((good["valid"], good["findings"]), (True, []))
+    equal((bad["valid"], bad["file"]), (False, "bad.yaml"))
+    wanted = {"severity": "error", "line": 4, "column": 1, "suggestion": "steps"}
+    assert any(wanted.items() <= finding.items() for finding in bad["findings"]), bad
+
+
+def a_cluster_file_is_checked(room):
+    """A cluster file is told from a pipeline by its keys, and its faults have their places."""
+    equal(room.run("validate", SOURCE / "examples/portrait/cluster.yaml").returncode, 0)
+    good = "cluster: c\ngateway: a\nnodes:\n  a: { listen: 127.0.0.1:1 }\n  b: { listen: 127.0.0.1:2 }\n"
+    for old, new, finding in (
+            ("gateway:", "gatway:", 'c.yaml:2:1: error: unknown key "gatway" in the cluster file; did you mean '
+             '"gateway"?'),
+            ("b: { listen", "b: { lisen", 'c.yaml:5:8: error: unknown key "lisen" in a node; did you mean "listen"?'),
+            ("gateway: a", "gateway: A", 'c.yaml:2:10: error: there is no node "A"'),
+            ("127.0.0.1:2", "127.0.0.1:1", 'node "a" listens on 127.0.0.1:1 already'),
+            ("127.0.0.1:2", "127.0.0.1", "is no address"),
+            ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, slots: many", "slots is a number"),
+            ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, memory: 4GB", "memory is a size"),
+            ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, load: [x]", "models is missing"),
+            ("cluster: c", "cluster: ../c", "can't be a cluster's name"),
+    ):
+        room.write("c.yaml", good.replace(old, new, 1))
+        result = room.run("validate", "c.yaml")
+        equal(result.returncode, 3, result.stdout + result.stderr)
+        has(result.stdout, finding)
+        up = room.run("up", "c.yaml")
+        equal(up.returncode, 3)
+        has(up.stderr, finding)
+
+
+def a_missing_file_is_not_found(room):
+    """A file that isn't there ends with 4, wherever it is asked for."""
+    for arguments in (("validate", "x.yaml"), ("up", "x.yaml"), ("down", "x.yaml"),
+                      ("node", "--listen", "127.0.0.1:1", "--pipelines", "x.yaml")):
+        result = room.run(*arguments)
+        equal(result.returncode, 4, arguments)
+        has(result.stderr, "x.yaml")
+
+
+tell([every_verb_has_help_with_an_example, the_man_page_names_every_verb_and_option, the_version_is_said,
+      a_wrong_command_line_is_told, a_valid_file_is_valid, a_finding_has_its_place, a_model_without_metadata_is_taken,
+      findings_are_json_for_programs, a_cluster_file_is_checked, a_missing_file_is_not_found])
