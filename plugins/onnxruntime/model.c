@@ -55,6 +55,9 @@ static OrtStatus *fill_options(const struct weft_ort_model *model, OrtSessionOpt
                                             settings->spinning ? "1" : "0");
     }
     if (failed == NULL) {
+        failed = api->AddSessionConfigEntry(options, "session.use_env_allocators", "1");
+    }
+    if (failed == NULL) {
         failed = api->SetDeterministicCompute(options, settings->deterministic);
     }
     if (failed == NULL) {
@@ -85,8 +88,9 @@ static enum weft_status open_session(struct weft_ort_model *model, struct weft_o
         snprintf(what, sizeof(what), "%s cannot be loaded", name);
         status = weft_ort_check(
             ort, ort->api->CreateSession(ort->env, path, options, &model->session), what, reason);
-        if (status == WEFT_INVALID_ARGUMENT) {
-            status = WEFT_FAILED_PRECONDITION; /* it is the file's fault, not the caller's */
+        /* It is the file's fault, neither the caller's nor ours. */
+        if (status == WEFT_INVALID_ARGUMENT || status == WEFT_INTERNAL) {
+            status = WEFT_FAILED_PRECONDITION;
         }
     }
     ort->api->ReleaseSessionOptions(options);

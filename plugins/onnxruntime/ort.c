@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The functions that this plugin calls are all in the table of this version (Debian 13 has 1.21).
  */
@@ -30,7 +31,8 @@ enum weft_status weft_ort_fail(struct weft_ort_reason *reason, enum weft_status 
 static enum weft_status meaning(OrtErrorCode code, const char *words)
 {
     /* Allocations fail as exceptions of many kinds; only the words tell them apart. */
-    if (strstr(words, "Failed to allocate memory") != NULL || strstr(words, "bad_alloc") != NULL) {
+    if (strstr(words, "Failed to allocate memory") != NULL || strstr(words, "bad_alloc") != NULL ||
+        strstr(words, "is smaller than requested bytes") != NULL) {
         return WEFT_OUT_OF_MEMORY;
     }
     switch (code) {
@@ -57,7 +59,11 @@ enum weft_status weft_ort_check(const struct weft_ort *ort, OrtStatus *status, c
     }
     const char *words = ort->api->GetErrorMessage(status);
     enum weft_status ours = meaning(ort->api->GetErrorCode(status), words);
-    weft_ort_fail(reason, ours, "%s: %s", what, words);
+    size_t length = strlen(words);
+    while (length > 0 && words[length - 1] == '\n') {
+        length--;
+    }
+    weft_ort_fail(reason, ours, "%s: %.*s", what, (int)length, words);
     ort->api->ReleaseStatus(status);
     return ours;
 }
@@ -139,6 +145,29 @@ static enum weft_status open_api(struct weft_ort *ort, struct weft_ort_reason *r
     return WEFT_OK;
 }
 
+/* The memory of all tensors in this process: half of the machine's, so that an input that makes a
+ * network ask for more is an error of that call. It grows by what is asked for and not by doubling:
+ * after one absurd request, a doubling arena takes all that it can get for the next small one. */
+static OrtStatus *limit_memory(struct weft_ort *ort)
+{
+    static const char *const keys[] = {"max_mem", "arena_extend_strategy"};
+    enum { EXTEND_AS_REQUESTED = 1 };
+    const size_t values[] = {(size_t)sysconf(_SC_PHYS_PAGES) / 2 * (size_t)sysconf(_SC_PAGESIZE),
+                             EXTEND_AS_REQUESTED};
+    OrtArenaCfg *arena = NULL;
+    OrtMemoryInfo *memory = NULL;
+    OrtStatus *failed = ort->api->CreateArenaCfgV2(keys, values, 2, &arena);
+    if (failed == NULL) {
+        failed = ort->api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory);
+    }
+    if (failed == NULL) {
+        failed = ort->api->CreateAndRegisterAllocator(ort->env, memory, arena);
+    }
+    ort->api->ReleaseMemoryInfo(memory);
+    ort->api->ReleaseArenaCfg(arena);
+    return failed;
+}
+
 static enum weft_status open_environment(struct weft_ort *ort, struct weft_ort_reason *reason)
 {
     const OrtApi *api = ort->api;
@@ -150,6 +179,9 @@ static enum weft_status open_environment(struct weft_ort *ort, struct weft_ort_r
     if (status == WEFT_OK) {
         status = weft_ort_check(ort, api->DisableTelemetryEvents(ort->env),
                                 "ONNX Runtime cannot start", reason);
+    }
+    if (status == WEFT_OK) {
+        status = weft_ort_check(ort, limit_memory(ort), "ONNX Runtime's memory", reason);
     }
     if (status == WEFT_OK) {
         status = weft_ort_check(
