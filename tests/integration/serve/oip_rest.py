@@ -4,6 +4,7 @@
 import gzip
 import http.client
 import json
+import pathlib
 import socket
 import struct
 import zlib
@@ -401,8 +402,10 @@ def metrics_tell_of_all_this(door):
                  "weft_nodes 2", 'weft_peer_sent_bytes_total{peer="b"}', "process_resident_memory_bytes",
                  "weft_copied_bytes_total"):
         assert line in text, line
+    documented = (pathlib.Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
     for family in {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}:
         assert f"# HELP {family} " in text
+        assert f"`{family}`" in documented, family
 
 
 def every_log_line_of_a_request_has_its_trace(door):
