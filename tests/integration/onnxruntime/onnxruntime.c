@@ -302,6 +302,15 @@ static void a_file_that_is_no_network_fails_the_load_with_a_reason(void **state)
     }
 }
 
+static void a_library_that_is_too_old_is_named(void **state)
+{
+    (void)state;
+    struct plugin_host_setup setup = network("any.onnx");
+    setup.plugin = getenv("WEFT_TEST_OLD_ONNXRUNTIME");
+    refused(&setup, WEFT_FAILED_PRECONDITION,
+            "ONNX Runtime's library is version 1.2.3, which does not offer API");
+}
+
 static void settings_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -502,6 +511,7 @@ int main(void)
         cmocka_unit_test(a_configuration_that_contradicts_the_network_is_refused),
         cmocka_unit_test(outputs_that_the_configuration_leaves_out_are_none),
         cmocka_unit_test(a_file_that_is_no_network_fails_the_load_with_a_reason),
+        cmocka_unit_test(a_library_that_is_too_old_is_named),
         cmocka_unit_test(settings_that_make_no_sense_are_refused),
         cmocka_unit_test(every_setting_that_makes_sense_runs),
         cmocka_unit_test(pictures_are_decoded_for_a_network_of_pixels),

@@ -18,25 +18,62 @@ enum { SIDE = 512, CROP_HEIGHT = 384 };
 
 static struct plugin_host_answer answer;
 
-static struct plugin_host *open_model(const char *name, const char *decode)
+/* A model's tensors, as its config.pbtxt lists them. */
+struct listed {
+    const char *name;
+    const char *decode;
+    size_t inputs_count;
+    size_t outputs_count;
+    struct weft_tensor_spec inputs[6];
+    struct weft_tensor_spec outputs[4];
+};
+
+static const struct listed scene = {"scene",
+                                    "image",
+                                    1,
+                                    4,
+                                    {{"image", WEFT_BYTES, {1, {1}}, false}},
+                                    {{"id", WEFT_BYTES, {1, {1}}, false},
+                                     {"description", WEFT_BYTES, {1, {1}}, false},
+                                     {"confidence", WEFT_FP32, {1, {1}}, false},
+                                     {"features", WEFT_FP32, {1, {32}}, false}}};
+static const struct listed generator = {"generate",
+                                        "none",
+                                        6,
+                                        1,
+                                        {{"crop", WEFT_UINT8, {3, {CROP_HEIGHT, SIDE, 3}}, false},
+                                         {"matte", WEFT_UINT8, {2, {CROP_HEIGHT, SIDE}}, false},
+                                         {"embedding", WEFT_FP32, {1, {128}}, false},
+                                         {"features", WEFT_FP32, {1, {32}}, false},
+                                         {"position", WEFT_FP32, {1, {2}}, false},
+                                         {"seed", WEFT_INT64, {1, {1}}, false}},
+                                        {{"image", WEFT_UINT8, {3, {SIDE, SIDE, 3}}, false}}};
+static const struct listed enhancer = {
+    "enhance",
+    "none",
+    1,
+    1,
+    {{"image", WEFT_UINT8, {3, {SIDE, SIDE, 3}}, false}},
+    {{"enhanced", WEFT_UINT8, {3, {2 * SIDE, 2 * SIDE, 3}}, false}}};
+
+static struct plugin_host *open_model(const struct listed *listed)
 {
     static char directory[512];
     static const char *options[2][2] = {{"weft.deterministic", "true"}, {"decode", ""}};
-    snprintf(directory, sizeof(directory), "%s/%s/1", getenv("WEFT_TEST_REPOSITORY"), name);
-    options[1][1] = decode;
-    const struct weft_tensor_spec picture = {
-        .name = "image", .datatype = WEFT_BYTES, .shape = {1, {1}}};
-    bool pictures = strcmp(decode, "image") == 0;
+    snprintf(directory, sizeof(directory), "%s/%s/1", getenv("WEFT_TEST_REPOSITORY"), listed->name);
+    options[1][1] = listed->decode;
     const struct plugin_host_setup setup = {.plugin = getenv("WEFT_TEST_ONNXRUNTIME"),
                                             .model_directory = directory,
-                                            .inputs = pictures ? &picture : NULL,
-                                            .inputs_count = pictures ? 1 : 0,
+                                            .inputs = listed->inputs,
+                                            .inputs_count = listed->inputs_count,
+                                            .outputs = listed->outputs,
+                                            .outputs_count = listed->outputs_count,
                                             .options = options,
                                             .options_count = 2};
     enum weft_status status = WEFT_UNKNOWN;
     struct plugin_host *host = plugin_host_open(&setup, &status);
     if (status != WEFT_OK) {
-        fail_msg("%s: %s: %s", name, weft_status_name(status), plugin_host_reason(host));
+        fail_msg("%s: %s: %s", listed->name, weft_status_name(status), plugin_host_reason(host));
     }
     assert_true(plugin_host_metadata(host).deterministic);
     return host;
@@ -61,7 +98,7 @@ static void the_scene_of_each_picture_is_named(void **state)
     (void)state;
     static const char *const ids[] = {"beach",  "forest", "mountains", "city",
                                       "desert", "studio", "meadow",    "unknown"};
-    struct plugin_host *host = open_model("scene", "image");
+    struct plugin_host *host = open_model(&scene);
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         char path[512];
         size_t size = 0;
@@ -86,7 +123,7 @@ static void the_scene_of_each_picture_is_named(void **state)
 static void bytes_that_are_no_picture_have_no_scene(void **state)
 {
     (void)state;
-    struct plugin_host *host = open_model("scene", "image");
+    struct plugin_host *host = open_model(&scene);
     struct weft_tensor input = plugin_host_bytes("image", "GIF89a and no more", 18);
     const struct plugin_host_request request = {.inputs = &input, .inputs_count = 1};
     plugin_host_ask(host, &request, &answer);
@@ -135,12 +172,12 @@ static uint8_t *generate(struct plugin_host *host, int64_t seed)
 static void one_seed_gives_one_picture_and_another_seed_another(void **state)
 {
     (void)state;
-    struct plugin_host *host = open_model("generate", "none");
+    struct plugin_host *host = open_model(&generator);
     uint8_t *first = generate(host, 7);
     uint8_t *other = generate(host, 8);
     uint8_t *again = generate(host, 7);
     plugin_host_close(host);
-    host = open_model("generate", "none");
+    host = open_model(&generator);
     uint8_t *later = generate(host, 7); /* after another load, too */
     plugin_host_close(host);
     assert_memory_equal(first, again, SIDE * SIDE * 3);
@@ -195,7 +232,7 @@ static void held_out_photographs_come_out_better_than_bicubic_makes_them(void **
     (void)state;
     static const char *const photographs[] = {PHOTOS "astronaut.png", PHOTOS "chelsea.png",
                                               PHOTOS "coffee.png", PHOTOS "rocket.jpg"};
-    struct plugin_host *host = open_model("enhance", "none");
+    struct plugin_host *host = open_model(&enhancer);
     for (size_t i = 0; i < sizeof(photographs) / sizeof(photographs[0]); i++) {
         size_t size = 0;
         uint8_t *bytes = read_file(photographs[i], &size);
