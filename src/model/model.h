@@ -30,6 +30,9 @@ struct weft_inference;
 enum { WEFT_MODEL_QUEUE_MAX = 1024 };
 /* instance_group.count of one model; each is a thread. */
 enum { WEFT_MODEL_INSTANCES_MAX = 64 };
+/* How long every instance may be held by calls whose callers are gone before the model counts as
+ * stuck: one that ends what was cancelled is free again much sooner. */
+#define WEFT_MODEL_STUCK_NS (UINT64_C(1000) * 1000 * 1000)
 /* Parts of a streamed answer that the loop has not yet taken; a plugin's emit waits beyond it. */
 enum { WEFT_MODEL_PARTS_MAX = 64 };
 
@@ -79,8 +82,10 @@ enum weft_status weft_model_check(const struct weft_model *model,
                                   const struct weft_model_request *request,
                                   struct weft_error **error) WEFT_MUST_CHECK;
 /* Starts an inference. On failure no event comes: INVALID_ARGUMENT for what the metadata forbids,
- * UNAVAILABLE where the model is being unloaded or all its instances are stuck, RESOURCE_EXHAUSTED
- * where its queue is full. events must live until on_done. ret_inference may be NULL. */
+ * UNAVAILABLE where the model is being unloaded or all its instances have been stuck for
+ * WEFT_MODEL_STUCK_NS (calls that wait then end with it, too), RESOURCE_EXHAUSTED where its queue
+ * is full, DEADLINE_EXCEEDED where it is too late. events must live until on_done. ret_inference
+ * may be NULL. */
 enum weft_status weft_model_infer(struct weft_model *model,
                                   const struct weft_model_request *request,
                                   const struct weft_model_events *events, void *context,
