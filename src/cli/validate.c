@@ -81,7 +81,8 @@ static int check_one(const struct settings *settings, const char *file,
 
 /* --- the models --- */
 
-/* The newest version, as steps that name none get it; a model on several nodes is asked for once. */
+/* The newest version, as steps that name none get it; a model on several nodes is asked for once.
+ */
 static enum weft_status ask_for(struct weft_client *client, const struct weft_item *item,
                                 struct weft_known_models *models, struct weft_error **error)
 {

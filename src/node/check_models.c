@@ -32,11 +32,10 @@ static enum weft_status add_configured(struct weft_known_models *models, const c
 {
     struct weft_model_info info = {
         .name = strdup(name), .version = strdup("1"), .platform = strdup(""), .ready = true};
-    bool well = info.name != NULL && info.version != NULL && info.platform != NULL &&
-                copy_tensors(config->inputs, config->inputs_count, &info.inputs,
-                             &info.inputs_count) &&
-                copy_tensors(config->outputs, config->outputs_count, &info.outputs,
-                             &info.outputs_count);
+    bool well =
+        info.name != NULL && info.version != NULL && info.platform != NULL &&
+        copy_tensors(config->inputs, config->inputs_count, &info.inputs, &info.inputs_count) &&
+        copy_tensors(config->outputs, config->outputs_count, &info.outputs, &info.outputs_count);
     enum weft_status status =
         well ? weft_known_models_add(models, &info, error) : weft_error_set_out_of_memory(error);
     weft_model_info_fini(&info);
@@ -56,8 +55,8 @@ static enum weft_status add_model(struct weft_known_models *models, const char *
     enum weft_status status =
         weft_file_read_text(weft_text_string(&path), WEFT_CONFIG_SIZE_MAX_BYTES, &text, NULL);
     if (status == WEFT_OK) {
-        status = weft_config_parse(weft_text_string(&path), text, strlen(text), NULL, &config,
-                                   error);
+        status =
+            weft_config_parse(weft_text_string(&path), text, strlen(text), NULL, &config, error);
         if (status != WEFT_OK) {
             return status;
         }
