@@ -1,0 +1,55 @@
+# ./run demo [--nodes N] [--photo FILE] [--person NAME] [--seed N]: the portrait case on a real photograph.
+# shellcheck shell=sh disable=SC2154
+photo=
+person=
+seed=1
+nodes=5
+while [ $# -gt 0 ]; do
+    case $1 in
+    --photo | --person | --seed | --nodes) [ $# -ge 2 ] || die "demo: $1 needs a value" ;;
+    esac
+    case $1 in
+    --photo) photo=$2 ;;
+    --person) person=$2 ;;
+    --seed) seed=$2 ;;
+    --nodes) nodes=$2 ;;
+    *) die "demo: there is no option \"$1\"; there are --nodes 1, --photo FILE, --person NAME, --seed N" ;;
+    esac
+    shift 2
+done
+# Five processes are what the cluster file says: A, B, C, D and the gateway.
+case $nodes in
+1) one="--nodes 1" ;;
+4 | 5) one= ;;
+*) die "demo: --nodes is 4 (the default: nodes A to D, and the gateway) or 1 (all in one process)" ;;
+esac
+if [ -z "$photo" ]; then
+    need_packages build demo
+    photo=/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg
+    person=${person:-grace_hopper}
+fi
+[ -f "$photo" ] || die "demo: there is no file \"$photo\""
+need_deps demo
+setup_build build
+build_in build weft-all
+
+weft=build/src/cli/weft
+cluster=examples/portrait/cluster.yaml
+gateway=127.0.0.15:8000
+face=127.0.0.11:8000
+[ "$nodes" != 1 ] || face=$gateway
+mkdir -p out
+rm -rf out/state out/portrait.png out/run.json
+# What the face model learns in a demo is forgotten at the next one.
+# shellcheck disable=SC2086
+XDG_STATE_HOME=$PWD/out/state "$weft" up "$cluster" --wait $one
+trap '"$weft" down "$cluster" >&2 || :' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ -n "$person" ]; then
+    say "enrolling \"$person\""
+    "$weft" run face --server "$face" --input "photo=@$photo" --parameter "enroll=$person" -o json >out/enrolled.json ||
+        die "demo: the face of $photo could not be enrolled"
+fi
+"$weft" run portrait --server "$gateway" --input "photo=@$photo" --input "seed=$seed" --output image=out/portrait.png \
+    --record out/run.json --table
