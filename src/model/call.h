@@ -122,6 +122,37 @@ void weft_inference_give_up(struct weft_inference *inference, enum weft_status s
 enum weft_status weft_inference_arm(struct weft_inference *inference,
                                     struct weft_error **error) WEFT_MUST_CHECK;
 
+/* --- outputs.c: on the plugin's thread --- */
+
+/* Remembers the first thing that a plugin did wrong. With the lock held. */
+void weft_inference_note_misuse(struct weft_inference *inference, const char *format, ...)
+    WEFT_PRINTF(2, 3);
+#define weft_inference_misuse(inference, ...)                                                      \
+    do {                                                                                           \
+        pthread_mutex_lock(&(inference)->model->lock);                                             \
+        weft_inference_note_misuse((inference), __VA_ARGS__);                                      \
+        pthread_mutex_unlock(&(inference)->model->lock);                                           \
+    } while (0)
+
+/* Memory from the node's pool; NULL if out of memory, or where the model was left. */
+struct weft_buffer *weft_model_allocate(struct weft_model *model, size_t size_bytes);
+bool weft_inference_wants(const struct weft_inference *inference, size_t index);
+/* The wanted outputs that were made, into items with room for all; drops what was made. */
+enum weft_status weft_inference_collect(struct weft_inference *inference,
+                                        struct weft_named_value *items, size_t *count,
+                                        struct weft_error **error) WEFT_MUST_CHECK;
+/* Members of the host table. */
+void *weft_host_output(struct weft_model_call *call, const char *name, enum weft_datatype datatype,
+                       const struct weft_shape *shape, size_t size_bytes);
+bool weft_host_forward(struct weft_model_call *call, const char *name, size_t input_index);
+bool weft_host_output_take(struct weft_model_call *call, const char *name,
+                           enum weft_datatype datatype, const struct weft_shape *shape,
+                           void *memory, size_t size_bytes,
+                           void (*release)(void *memory, void *context), void *context);
+bool weft_host_set_content_type(struct weft_model_call *call, const char *name,
+                                const char *content_type);
+bool weft_host_wanted(struct weft_model_call *call, const char *name);
+
 /* --- host.c: what plugins call --- */
 
 /* Runs the plugin's infer (on the thread where it may) up to `returned`; true where it has also

@@ -115,6 +115,8 @@ WEFT_MUST_CHECK bool weft_entry_set_versions(struct entry *entry, const uint64_t
 enum weft_status weft_repository_say_unknown(const struct weft_repository *repository,
                                              const char *name, struct weft_error **error);
 void weft_repository_changed(struct weft_repository *repository);
+/* Its models must be gone. */
+void weft_repository_free(struct weft_repository *repository);
 
 /* --- operations.c --- */
 
@@ -128,7 +130,15 @@ void weft_repository_drop(struct weft_repository *repository, struct version *ve
 /* With the node's end: tells the callers of what is stuck. */
 void weft_repository_leave_operations(struct weft_repository *repository);
 
-/* --- repository.c again --- */
+/* --- loading.c --- */
+
+/* The job of a load. */
+void weft_operation_load(struct weft_job *job);
+/* As weft_model_pass and weft_model_passed, for jobs of operations. */
+void weft_operation_pass(struct operation *operation);
+void weft_operation_passed(struct operation *operation);
+
+/* --- close.c --- */
 
 /* Something has ended; closing may go on. */
 void weft_repository_close_soon(struct weft_repository *repository);
