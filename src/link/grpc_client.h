@@ -62,6 +62,8 @@ enum weft_channel_state weft_channel_state(const struct weft_channel *channel);
 const char *weft_channel_address(const struct weft_channel *channel);
 /* All of this channel's connections together. */
 void weft_channel_traffic(const struct weft_channel *channel, struct weft_traffic *ret_traffic);
+/* The network's, of the connection that takes new calls; 0 = unknown. */
+uint64_t weft_channel_round_trip_ns(const struct weft_channel *channel);
 /* Open calls end with CANCELLED. `closed` (NULL is fine) is called once, never from inside; the
  * channel is gone then. */
 void weft_channel_close(struct weft_channel *channel, void (*closed)(void *context), void *context);

@@ -371,6 +371,13 @@ void weft_server_call_traffic(const struct weft_server_call *call, struct weft_t
     }
 }
 
+uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call)
+{
+    const struct weft_stream *stream =
+        call->server != NULL ? call->server->connection.stream : NULL;
+    return stream != NULL ? weft_stream_round_trip_ns(stream) : 0;
+}
+
 struct weft_link *weft_server_call_link(const struct weft_server_call *call)
 {
     return call->link;

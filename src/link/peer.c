@@ -487,6 +487,18 @@ void weft_peer_traffic(const struct weft_peer *peer, struct weft_traffic *ret_tr
     }
 }
 
+uint64_t weft_peer_round_trip_ns(const struct weft_peer *peer)
+{
+    switch (peer->active) {
+    case SIDE_CALLED:
+        return weft_channel_round_trip_ns(peer->channel);
+    case SIDE_ACCEPTED:
+        return weft_server_call_round_trip_ns(peer->accepted);
+    default:
+        return 0;
+    }
+}
+
 enum weft_status weft_peer_send(struct weft_peer *peer, const struct weft_envelope *envelope,
                                 struct weft_peer_sent *ret_sent, struct weft_error **error)
 {
