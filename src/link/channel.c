@@ -345,6 +345,13 @@ void weft_channel_traffic(const struct weft_channel *channel, struct weft_traffi
     }
 }
 
+uint64_t weft_channel_round_trip_ns(const struct weft_channel *channel)
+{
+    const struct weft_stream *stream =
+        channel->carrier != NULL ? channel->carrier->connection.stream : NULL;
+    return stream != NULL ? weft_stream_round_trip_ns(stream) : 0;
+}
+
 static void end_carriers(struct weft_channel *channel)
 {
     for (struct weft_list *link = channel->carriers.next; link != &channel->carriers;) {

@@ -62,6 +62,8 @@ enum weft_channel_state weft_channel_state(const struct weft_channel *channel);
 const char *weft_channel_address(const struct weft_channel *channel);
 /* All of this channel's connections together. */
 void weft_channel_traffic(const struct weft_channel *channel, struct weft_traffic *ret_traffic);
+/* The network's, of the connection that takes new calls; 0 = unknown. */
+uint64_t weft_channel_round_trip_ns(const struct weft_channel *channel);
 /* Open calls end with CANCELLED. `closed` (NULL is fine) is called once, never from inside; the
  * channel is gone then. */
 void weft_channel_close(struct weft_channel *channel, void (*closed)(void *context), void *context);
@@ -74,6 +76,7 @@ struct weft_client_call_options {
     bool wait_for_ready;  /* false: UNAVAILABLE at once while the channel is FAILED, and when
                              connecting fails */
     enum weft_grpc_encoding encoding;
+    const uint32_t *aligned;                   /* of the answers, as in weft_grpc_options */
     const struct weft_grpc_metadata *metadata; /* copied */
     size_t metadata_count;
 };

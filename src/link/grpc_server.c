@@ -296,6 +296,7 @@ void weft_grpc_server_take(struct weft_grpc_server *grpc, struct weft_server *se
         .message_max_bytes = method->method.message_max_bytes,
         .budget = &link->budget,
         .pool = link->pool,
+        .aligned = method->method.aligned,
     };
     call->grpc = grpc;
     if (weft_grpc_accept(stream, head, &options, &wire_events, call, &call->wire, NULL) !=
@@ -368,6 +369,13 @@ void weft_server_call_traffic(const struct weft_server_call *call, struct weft_t
     if (call->server != NULL && call->server->connection.stream != NULL) {
         weft_connection_traffic(&call->server->connection, ret_traffic);
     }
+}
+
+uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call)
+{
+    const struct weft_stream *stream =
+        call->server != NULL ? call->server->connection.stream : NULL;
+    return stream != NULL ? weft_stream_round_trip_ns(stream) : 0;
 }
 
 struct weft_link *weft_server_call_link(const struct weft_server_call *call)

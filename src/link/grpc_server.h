@@ -47,6 +47,7 @@ struct weft_grpc_method {
     void (*start)(void *context, struct weft_server_call *call);
     void *context;
     size_t message_max_bytes; /* 0 = WEFT_GRPC_MESSAGE_MAX_BYTES [RESOURCE_EXHAUSTED] */
+    const uint32_t *aligned;  /* as in weft_grpc_options */
 };
 
 struct weft_grpc_server *weft_grpc_server_new(void);
@@ -74,6 +75,8 @@ const char *weft_server_call_peer(const struct weft_server_call *call);
 /* Of the connection that the call came on; zeroes once it is gone. */
 void weft_server_call_traffic(const struct weft_server_call *call,
                               struct weft_traffic *ret_traffic);
+/* The network's, of that connection; 0 = unknown. */
+uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call);
 struct weft_link *weft_server_call_link(const struct weft_server_call *call);
 bool weft_server_call_is_cancelled(const struct weft_server_call *call);
 /* Compresses messages from now on where the client takes it; before the first. */

@@ -32,6 +32,8 @@ static void collect(void *context)
         struct weft_metric *received = weft_metric_series(run->metrics.peer_received, &name);
         weft_metric_add(sent, (double)traffic.sent_bytes - weft_metric_value(sent));
         weft_metric_add(received, (double)traffic.received_bytes - weft_metric_value(received));
+        weft_metric_set(weft_metric_series(run->metrics.peer_round_trip, &name),
+                        (double)weft_peer_round_trip_ns(peer) / 1e9);
     }
 }
 
@@ -62,6 +64,9 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
         {WEFT_METRIC_COUNTER, "weft_peer_received_bytes_total",
          "Socket bytes received from another node, framing included.", "peer", NULL,
          &m->peer_received, NULL},
+        {WEFT_METRIC_GAUGE, "weft_peer_round_trip_seconds",
+         "The network's round trip to another node, as the system estimates it; 0: unknown.",
+         "peer", NULL, &m->peer_round_trip, NULL},
         {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge,
          &m->slots_used},
         {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge,

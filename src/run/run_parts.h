@@ -90,7 +90,7 @@ struct run_metrics {
     struct weft_metric_family *requests, *request_seconds;
     struct weft_metric_family *tasks, *task_seconds;
     struct weft_metric_family *edge_raw, *edge_wire;
-    struct weft_metric_family *peer_sent, *peer_received;
+    struct weft_metric_family *peer_sent, *peer_received, *peer_round_trip;
     struct weft_metric *slots_used, *tasks_ready, *requests_open, *plans;
 };
 

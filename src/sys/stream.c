@@ -32,6 +32,11 @@ void weft_stream_shutdown(struct weft_stream *stream)
     stream->methods->shutdown(stream);
 }
 
+uint64_t weft_stream_round_trip_ns(const struct weft_stream *stream)
+{
+    return stream->methods->round_trip_ns != NULL ? stream->methods->round_trip_ns(stream) : 0;
+}
+
 void weft_stream_close(struct weft_stream *stream)
 {
     stream->methods->close(stream);

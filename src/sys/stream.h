@@ -52,6 +52,8 @@ struct weft_stream_methods {
     /* Ends sending in order; the peer reads its end. */
     void (*shutdown)(struct weft_stream *stream);
     void (*close)(struct weft_stream *stream);
+    /* As weft_stream_round_trip_ns. NULL: never known. */
+    uint64_t (*round_trip_ns)(const struct weft_stream *stream);
 };
 
 /* Every transport's stream begins with this. The counters include all framing that this stream
@@ -79,6 +81,8 @@ ssize_t weft_stream_send(struct weft_stream *stream, const struct iovec *entries
 /* Backpressure: while paused, the kernel's buffer fills and the peer is slowed. */
 void weft_stream_pause(struct weft_stream *stream, bool paused);
 void weft_stream_shutdown(struct weft_stream *stream);
+/* The network's round trip to the peer as the system estimates it from its traffic; 0 = unknown. */
+uint64_t weft_stream_round_trip_ns(const struct weft_stream *stream);
 /* No event comes any more from here on; the stream must not be used again. Its memory goes in a
  * later turn. */
 void weft_stream_close(struct weft_stream *stream);

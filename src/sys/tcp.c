@@ -192,6 +192,17 @@ static void tcp_close(struct weft_stream *stream)
     close(tcp->socket);
 }
 
+static uint64_t tcp_round_trip_ns(const struct weft_stream *stream)
+{
+    const struct weft_tcp *tcp = (const struct weft_tcp *)stream;
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+    if (getsockopt(tcp->socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+        return 0; /* not of TCP: a pair of sockets */
+    }
+    return info.tcpi_rtt * WEFT_NS_PER_US;
+}
+
 static const struct weft_stream_methods tcp_methods = {
     .name = "tcp",
     .start = tcp_start,
@@ -200,6 +211,7 @@ static const struct weft_stream_methods tcp_methods = {
     .send = tcp_send,
     .shutdown = tcp_shutdown,
     .close = tcp_close,
+    .round_trip_ns = tcp_round_trip_ns,
 };
 
 enum weft_status weft_tcp_new(struct weft_loop *loop, int socket, struct weft_tcp **ret_tcp,

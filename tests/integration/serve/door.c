@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A node of the doors' stories: loop, link, engine and doors over the models of fake_models.c.
- * Usage: door NAME MODELS ADDRESS [PEER ADDRESS]...; MODELS is a list of names or "" for all. Says
+ * A node of the doors' stories: loop, link, engine and doors over fake models or real ones.
+ * Usage: door NAME MODELS ADDRESS [PEER ADDRESS]...; MODELS is a list of names
+ * ("" for all) of fake ones, the directory of real ones. Says
  * its address on standard output, logs to standard error, and ends in order at SIGTERM. Beside the
  * doors' own paths: POST /test/ready/{state} ("on" or "off") and GET /test/running.
  */
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_models.h"
+#include "door_models.h"
 #include "link/listener.h"
 #include "serve/serve.h"
 
@@ -60,7 +61,9 @@ static void must(enum weft_status status, const struct weft_error *error)
 static void changed(void *context)
 {
     (void)context;
-    weft_run_models_changed(run);
+    if (run != NULL) { /* the repository goes last, and its models with it */
+        weft_run_models_changed(run);
+    }
 }
 
 static void set_ready(void *context, struct weft_exchange *exchange)
@@ -74,7 +77,7 @@ static void say_running(void *context, struct weft_exchange *exchange)
 {
     (void)context;
     char text[32];
-    int length = snprintf(text, sizeof(text), "%zu", fake_models_running);
+    int length = snprintf(text, sizeof(text), "%zu", door_models_running);
     weft_exchange_respond_text(exchange, 200, "text/plain", text, (size_t)length);
 }
 
@@ -100,6 +103,7 @@ static void repository_closed(void *context)
 static void run_closed(void *context)
 {
     (void)context;
+    run = NULL;
     weft_serve_free(doors);
     weft_repository_close(repository, 1000, repository_closed, NULL);
 }
@@ -126,7 +130,7 @@ static void make_parts(const char *models)
     must(weft_loop_watch_signals(loop, on_signal, NULL, &error), error);
     struct weft_link_options link_options = {.log = &journal};
     must(weft_link_new(loop, &link_options, &net, &error), error);
-    fake_models_loop = loop;
+    door_models_loop = loop;
     struct weft_repository_options repository_options = {
         .loop = loop, .directory = models, .on_changed = changed};
     must(weft_repository_open(&repository_options, &repository, &error), error);
@@ -169,6 +173,14 @@ static void open_node(const char *name, const char *address)
     must(weft_listener_open(net, &options, &listener, &error), error);
 }
 
+/* A model that cannot be loaded is a story's business. */
+static void loaded(void *context, struct weft_error *error)
+{
+    (void)context, (void)error;
+    printf("%s\n", weft_listener_address(listener));
+    fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
     struct weft_error *error = NULL;
@@ -181,8 +193,7 @@ int main(int argc, char **argv)
     for (int i = 4; i + 1 < argc; i += 2) {
         must(weft_run_add_node(run, argv[i], argv[i + 1], &error), error);
     }
-    printf("%s\n", weft_listener_address(listener));
-    fflush(stdout);
+    must(weft_repository_load_all(repository, loaded, NULL, &error), error);
     weft_loop_run(loop);
     weft_executor_free(executor);
     weft_metrics_free(metrics);

@@ -17,7 +17,7 @@
  *     spare    as raw; not loaded to begin with
  *     bad      cannot be loaded
  */
-#include "fake_models.h"
+#include "door_models.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +71,7 @@ struct fake_kind {
                               struct weft_error **error);
 };
 
-size_t fake_models_running;
+size_t door_models_running;
 
 /* --- what they do --- */
 
@@ -250,7 +250,7 @@ static void end(void *context)
     }
     weft_timer_cancel(&inference->deadline);
     inference->model->running--;
-    fake_models_running--;
+    door_models_running--;
     inference->events->on_done(inference->context, inference->error,
                                inference->error == NULL ? &inference->outputs : NULL, &usage);
     weft_values_fini(&inference->inputs);
@@ -290,12 +290,12 @@ enum weft_status weft_model_infer(struct weft_model *model,
     inference->context = context;
     inference->started_ns = weft_loop_now_ns();
     weft_deferred_init(&inference->end, end, inference);
-    weft_timer_init(&inference->deadline, fake_models_loop, late, inference);
+    weft_timer_init(&inference->deadline, door_models_loop, late, inference);
     model->running++;
-    fake_models_running++;
+    door_models_running++;
     if (model->kind->infer != NULL) {
         (void)!model->kind->infer(inference, input, &inference->error);
-        weft_loop_defer(fake_models_loop, &inference->end);
+        weft_loop_defer(door_models_loop, &inference->end);
     } else {
         (void)!weft_timer_set(&inference->deadline, request->deadline_ns);
     }
@@ -312,7 +312,7 @@ void weft_inference_cancel(struct weft_inference *inference)
 
 /* --- the repository --- */
 
-struct weft_loop *fake_models_loop;
+struct weft_loop *door_models_loop;
 
 static struct weft_model_tensor tensor(const struct fake_tensor *from)
 {
@@ -450,12 +450,12 @@ enum weft_status weft_repository_unload(struct weft_repository *repository, cons
     return operate(repository, name, false, done, context, error);
 }
 
+/* Those that are to be loaded are from the beginning. */
 enum weft_status weft_repository_load_all(struct weft_repository *repository,
                                           weft_repository_done *done, void *context,
                                           struct weft_error **error)
 {
-    (void)repository, (void)done, (void)context;
-    return weft_error_set(error, WEFT_UNIMPLEMENTED, "no story needs it");
+    return operate(repository, repository->models[0].info.name, true, done, context, error);
 }
 
 enum weft_status weft_repository_find(struct weft_repository *repository, const char *name,

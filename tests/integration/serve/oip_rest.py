@@ -403,6 +403,7 @@ def metrics_tell_of_all_this(door):
                  "weft_copied_bytes_total"):
         assert line in text, line
     documented = (pathlib.Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert 0 < float(text.split('weft_peer_round_trip_seconds{peer="b"} ')[1].split()[0]) < 1
     for family in {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}:
         assert f"# HELP {family} " in text
         assert f"`{family}`" in documented, family
