@@ -277,6 +277,15 @@ enum weft_status weft_plan_compile(const struct weft_compile_request *request,
                               "a plan has at most %d steps on %d nodes", WEFT_PLAN_STEPS_MAX,
                               WEFT_PLAN_NODES_MAX);
     }
+    size_t edges = request->pipeline->outputs_count;
+    for (size_t i = 0; i < request->pipeline->steps_count; i++) {
+        edges += request->pipeline->steps[i].inputs_count + request->pipeline->steps[i].after_count;
+    }
+    if (edges > WEFT_PLAN_EDGES_MAX) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "the pipeline has %zu edges, a plan at most %d", edges,
+                              WEFT_PLAN_EDGES_MAX);
+    }
     cleanup_free struct weft_plan_task **tasks =
         calloc(request->pipeline->steps_count + 1, sizeof(struct weft_plan_task *));
     struct weft_compiled_plan compiled = {0};

@@ -23,6 +23,23 @@ void weft_diagnostics_fini(struct weft_diagnostics *diagnostics)
     *diagnostics = (struct weft_diagnostics){0};
 }
 
+/* A finding may quote the file, and goes to a terminal: no control character gets through, and a
+ * character that was cut in two goes wholly. */
+static void make_printable(char *message, size_t capacity)
+{
+    size_t length = strlen(message);
+    if (length + 1 == capacity) {
+        while (length > 0 && !weft_utf8_valid(message, length)) {
+            message[--length] = '\0';
+        }
+    }
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)message[i] < 0x20 || message[i] == 0x7f) {
+            message[i] = '?';
+        }
+    }
+}
+
 void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severity severity,
                           struct weft_location at, const char *suggestion, const char *format, ...)
 {
@@ -42,6 +59,7 @@ void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severi
     char message[1024];
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
+    make_printable(message, sizeof(message));
     struct weft_diagnostic item = {severity, at, strdup(message),
                                    suggestion != NULL ? strdup(suggestion) : NULL};
     if (item.message == NULL || (suggestion != NULL && item.suggestion == NULL)) {
@@ -92,7 +110,10 @@ enum weft_status weft_diagnostics_status(const struct weft_diagnostics *diagnost
                                         weft_text_string(&text));
         }
     }
-    return WEFT_OK;
+    /* Warnings may have taken all the room. */
+    return diagnostics->errors == 0 ? WEFT_OK
+                                    : weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s: %zu errors",
+                                                     file_name(diagnostics), diagnostics->errors);
 }
 
 void weft_diagnostic_format(const struct weft_diagnostics *diagnostics,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/literal.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -106,7 +108,8 @@ static bool put_scalar(struct building *building, const struct weft_yaml_node *n
         put(building, boolean ? "\1" : "\0", 1);
         return true;
     case WEFT_FP32:
-        if (!weft_yaml_double(node, &number)) {
+        if (!weft_yaml_double(node, &number) ||
+            (isfinite(number) && fabs(number) > (double)FLT_MAX)) {
             return false;
         }
         single = (float)number;
@@ -171,6 +174,11 @@ struct weft_value *weft_literal_value(const struct weft_yaml_node *node,
                                       enum weft_datatype datatype, const struct weft_shape *shape,
                                       struct weft_diagnostics *diagnostics)
 {
+    if (datatype == WEFT_FP16 || datatype == WEFT_BF16) {
+        COMPLAIN(diagnostics, node->at, "%s cannot be written out here; FP32 and FP64 can",
+                 weft_datatype_name(datatype));
+        return NULL;
+    }
     struct building building = {.datatype = datatype, .diagnostics = diagnostics};
     struct weft_shape found = {0};
     struct weft_value *value = NULL;

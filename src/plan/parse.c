@@ -4,8 +4,6 @@
 
 #include "plan/parse_parts.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 char *keep(struct parsing *parsing, const char *text)
 {
     char *copy = strdup(text);
@@ -20,13 +18,13 @@ void *keep_array(struct parsing *parsing, size_t count, size_t element_bytes)
     return array;
 }
 
-static struct weft_location place_of(const struct weft_yaml_node *node)
+struct weft_location place_of(const struct weft_yaml_node *node)
 {
     return node != NULL ? node->at : (struct weft_location){0};
 }
 
-static char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping,
-                             const char *key)
+char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping,
+                      const char *key)
 {
     const struct weft_yaml_node *node = weft_yaml_find(mapping, key);
     const char *text =
@@ -34,8 +32,21 @@ static char *optional_string(struct parsing *parsing, const struct weft_yaml_nod
     return text != NULL ? keep(parsing, text) : NULL;
 }
 
+/* Names go into logs, headers and onto terminals. */
+static bool check_printable(struct parsing *parsing, const struct weft_yaml_node *key,
+                            const char *what)
+{
+    for (size_t i = 0; i < key->length; i++) {
+        if ((unsigned char)key->text[i] < 0x20 || key->text[i] == 0x7f) {
+            COMPLAIN(parsing, key->at, NULL, "the name of %s has a control character in it", what);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A name has no dot, for references are "step.output". */
-static bool check_name(struct parsing *parsing, const struct weft_yaml_node *key, const char *what)
+bool check_name(struct parsing *parsing, const struct weft_yaml_node *key, const char *what)
 {
     const char *name = weft_yaml_check_string(key, what, parsing->diagnostics);
     if (name == NULL) {
@@ -46,7 +57,14 @@ static bool check_name(struct parsing *parsing, const struct weft_yaml_node *key
         COMPLAIN(parsing, key->at, NULL, "the name of %s may have neither '.' nor '/' in it", what);
         return false;
     }
-    return true;
+    return check_printable(parsing, key, what);
+}
+
+/* Names of a model's tensors and parameters are the model's business, if they are names at all. */
+bool check_foreign_name(struct parsing *parsing, const struct weft_yaml_node *key, const char *what)
+{
+    return weft_yaml_check_string(key, what, parsing->diagnostics) != NULL &&
+           check_printable(parsing, key, what);
 }
 
 /* --- inputs and constants --- */
@@ -153,199 +171,6 @@ static void parse_constants(struct parsing *parsing, const struct weft_yaml_node
     }
 }
 
-/* --- steps --- */
-
-static void parse_needs(struct parsing *parsing, const struct weft_yaml_node *node,
-                        struct weft_needs *needs)
-{
-    static const char *const keys[] = {"slots", "memory", "tags"};
-    if (node == NULL ||
-        !weft_yaml_check_mapping(node, "needs", keys, COUNT(keys), parsing->diagnostics)) {
-        return;
-    }
-    const struct weft_yaml_node *slots = weft_yaml_find(node, "slots");
-    const struct weft_yaml_node *memory = weft_yaml_find(node, "memory");
-    const struct weft_yaml_node *tags = weft_yaml_find(node, "tags");
-    uint64_t number = 0;
-    if (slots != NULL &&
-        (!weft_yaml_uint64(slots, &number) || number == 0 || number > UINT32_MAX)) {
-        COMPLAIN(parsing, slots->at, NULL, "slots is a whole number, at least 1");
-    }
-    needs->slots = (uint32_t)number;
-    if (memory != NULL && !weft_yaml_size_bytes(memory, &needs->memory_bytes)) {
-        COMPLAIN(parsing, memory->at, NULL,
-                 "memory is a number of bytes, or one with KiB, MiB, GiB");
-    }
-    if (tags != NULL && (tags->kind != WEFT_YAML_SEQUENCE || tags->count > WEFT_NODE_TAGS_MAX)) {
-        COMPLAIN(parsing, tags->at, NULL, "tags is a list of at most %d words", WEFT_NODE_TAGS_MAX);
-        return;
-    }
-    needs->tags = tags != NULL ? keep_array(parsing, tags->count, sizeof(char *)) : NULL;
-    for (size_t i = 0; needs->tags != NULL && i < tags->count; i++) {
-        const char *tag =
-            weft_yaml_check_string(tags->entries[i].value, "a tag", parsing->diagnostics);
-        if (tag != NULL) {
-            needs->tags[needs->tags_count++] = keep(parsing, tag);
-        }
-    }
-}
-
-static void parse_parameter(struct parsing *parsing, const struct weft_yaml_entry *entry,
-                            struct weft_parameters *parameters)
-{
-    const struct weft_yaml_node *node = entry->value;
-    struct weft_parameter parameter = {.name = entry->key->text};
-    if (node->kind != WEFT_YAML_SCALAR) {
-        COMPLAIN(parsing, node->at, NULL, "a parameter is a text, a number, true or false");
-        return;
-    }
-    if (weft_yaml_bool(node, &parameter.boolean)) {
-        parameter.kind = WEFT_PARAMETER_BOOL;
-    } else if (weft_yaml_int64(node, &parameter.int64)) {
-        parameter.kind = WEFT_PARAMETER_INT64;
-    } else if (weft_yaml_double(node, &parameter.number)) {
-        parameter.kind = WEFT_PARAMETER_DOUBLE;
-    } else {
-        parameter.kind = WEFT_PARAMETER_STRING;
-        parameter.string = node->text;
-        parameter.string_length = node->length;
-    }
-    enum weft_status status = weft_parameters_set(parameters, &parameter, NULL);
-    if (status == WEFT_RESOURCE_EXHAUSTED) {
-        COMPLAIN(parsing, entry->key->at, NULL, "a step has at most %d parameters",
-                 WEFT_PARAMETERS_MAX);
-    } else if (status != WEFT_OK) {
-        parsing->diagnostics->failed = true;
-    }
-}
-
-static void parse_parameters(struct parsing *parsing, const struct weft_yaml_node *node,
-                             struct weft_parameters *parameters)
-{
-    if (node != NULL && node->kind != WEFT_YAML_MAPPING) {
-        COMPLAIN(parsing, node->at, NULL, "parameters must be a mapping, not %s",
-                 weft_yaml_kind_name(node));
-        return;
-    }
-    for (size_t i = 0; node != NULL && i < node->count; i++) {
-        parse_parameter(parsing, &node->entries[i], parameters);
-    }
-}
-
-static void parse_model(struct parsing *parsing, const struct weft_yaml_node *node,
-                        struct weft_pipeline_step *step)
-{
-    const struct weft_yaml_node *model = weft_yaml_find(node, "model");
-    const struct weft_yaml_node *join = weft_yaml_find(node, "join");
-    if ((model == NULL) == (join == NULL)) {
-        COMPLAIN(parsing, step->at, NULL, "step \"%s\" needs either a model or a join", step->name);
-        return;
-    }
-    const char *name = weft_yaml_check_string(
-        model != NULL ? model : join, model != NULL ? "model" : "join", parsing->diagnostics);
-    step->model_at = (model != NULL ? model : join)->at;
-    if (name == NULL) {
-        return;
-    }
-    cleanup_text struct weft_text text = {0};
-    weft_text_printf(&text, "%s%s", join != NULL ? WEFT_JOIN_MODEL_PREFIX : "", name);
-    step->model = keep(parsing, weft_text_string(&text));
-}
-
-static void parse_step(struct parsing *parsing, const struct weft_yaml_entry *entry,
-                       struct weft_pipeline_step *step)
-{
-    static const char *const keys[] = {"model",  "join",       "version", "node",   "needs",
-                                       "inputs", "parameters", "after",   "outputs"};
-    const struct weft_yaml_node *node = entry->value;
-    step->name = keep(parsing, entry->key->text);
-    step->at = entry->key->at;
-    cleanup_text struct weft_text what = {0};
-    weft_text_printf(&what, "step \"%s\"", entry->key->text);
-    if (!check_name(parsing, entry->key, "a step") ||
-        !weft_yaml_check_mapping(node, weft_text_string(&what), keys, COUNT(keys),
-                                 parsing->diagnostics)) {
-        if (node->kind != WEFT_YAML_MAPPING) {
-            return;
-        }
-    }
-    if (weft_pipeline_find_input(parsing->pipeline, step->name) != UINT32_MAX) {
-        COMPLAIN(parsing, step->at, NULL, "\"%s\" is an input already", step->name);
-    }
-    parse_model(parsing, node, step);
-    step->model_version = optional_string(parsing, node, "version");
-    step->node = optional_string(parsing, node, "node");
-    parse_needs(parsing, weft_yaml_find(node, "needs"), &step->needs);
-    parse_parameters(parsing, weft_yaml_find(node, "parameters"), &step->parameters);
-}
-
-/* First only what the steps are, so that they may refer to each other in any order. */
-static void parse_steps(struct parsing *parsing, const struct weft_yaml_node *node)
-{
-    struct weft_pipeline *pipeline = parsing->pipeline;
-    if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 ||
-        node->count > WEFT_PLAN_STEPS_MAX) {
-        COMPLAIN(parsing, place_of(node), NULL,
-                 "a pipeline needs steps: a mapping of 1 to %d of them", WEFT_PLAN_STEPS_MAX);
-        return;
-    }
-    pipeline->steps = keep_array(parsing, node->count, sizeof(*pipeline->steps));
-    parsing->step_nodes = keep_array(parsing, node->count, sizeof(*parsing->step_nodes));
-    if (pipeline->steps == NULL || parsing->step_nodes == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < node->count; i++) {
-        parsing->step_nodes[i] = node->entries[i].value;
-        parse_step(parsing, &node->entries[i], &pipeline->steps[pipeline->steps_count++]);
-    }
-}
-
-static void parse_step_inputs(struct parsing *parsing, const struct weft_yaml_node *node,
-                              struct weft_pipeline_step *step)
-{
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != WEFT_YAML_MAPPING || node->count > WEFT_STEP_TENSORS_MAX) {
-        COMPLAIN(parsing, node->at, NULL,
-                 "the inputs of step \"%s\" must be a mapping of at most %d", step->name,
-                 WEFT_STEP_TENSORS_MAX);
-        return;
-    }
-    step->inputs = keep_array(parsing, node->count, sizeof(*step->inputs));
-    for (size_t i = 0; step->inputs != NULL && i < node->count; i++) {
-        struct weft_pipeline_binding *binding = &step->inputs[step->inputs_count++];
-        parse_source(parsing, node->entries[i].value, step->name, true, binding);
-        binding->name = keep(parsing, node->entries[i].key->text);
-        binding->at = node->entries[i].key->at;
-    }
-}
-
-static void parse_after(struct parsing *parsing, const struct weft_yaml_node *node,
-                        struct weft_pipeline_step *step)
-{
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != WEFT_YAML_SEQUENCE || node->count > WEFT_STEP_AFTER_MAX - 1) {
-        COMPLAIN(parsing, node->at, NULL, "after is a list of at most %d steps",
-                 WEFT_STEP_AFTER_MAX - 1);
-        return;
-    }
-    step->after = keep_array(parsing, node->count, sizeof(*step->after));
-    for (size_t i = 0; step->after != NULL && i < node->count; i++) {
-        const struct weft_yaml_node *item = node->entries[i].value;
-        const char *name = weft_yaml_check_string(item, "a step in after", parsing->diagnostics);
-        uint32_t index =
-            name != NULL ? weft_pipeline_find_step(parsing->pipeline, name) : UINT32_MAX;
-        if (name != NULL && index == UINT32_MAX) {
-            COMPLAIN(parsing, item->at, NULL, "there is no step \"%s\"", name);
-        } else if (name != NULL) {
-            step->after[step->after_count++] = index;
-        }
-    }
-}
-
 static void parse_outputs(struct parsing *parsing, const struct weft_yaml_node *node)
 {
     struct weft_pipeline *pipeline = parsing->pipeline;
@@ -358,6 +183,7 @@ static void parse_outputs(struct parsing *parsing, const struct weft_yaml_node *
     pipeline->outputs = keep_array(parsing, node->count, sizeof(*pipeline->outputs));
     for (size_t i = 0; pipeline->outputs != NULL && i < node->count; i++) {
         struct weft_pipeline_binding *binding = &pipeline->outputs[pipeline->outputs_count++];
+        (void)check_foreign_name(parsing, node->entries[i].key, "an output");
         parse_source(parsing, node->entries[i].value, "outputs", false, binding);
         binding->name = keep(parsing, node->entries[i].key->text);
         binding->at = node->entries[i].key->at;
@@ -403,17 +229,14 @@ static void parse_root(struct parsing *parsing, const struct weft_yaml_node *roo
     parse_constants(parsing, weft_yaml_find(root, "constants"));
     parsing->input_used = keep_array(parsing, pipeline->inputs_count, sizeof(bool));
     parse_steps(parsing, weft_yaml_find(root, "steps"));
-    for (size_t i = 0; parsing->input_used != NULL && i < pipeline->steps_count; i++) {
-        const struct weft_yaml_node *node = parsing->step_nodes[i];
-        if (node->kind == WEFT_YAML_MAPPING) {
-            parse_step_inputs(parsing, weft_yaml_find(node, "inputs"), &pipeline->steps[i]);
-            parse_after(parsing, weft_yaml_find(node, "after"), &pipeline->steps[i]);
-        }
+    if (parsing->input_used != NULL) {
+        parse_step_sources(parsing);
     }
     if (parsing->input_used != NULL && pipeline->steps_count > 0) {
         parse_outputs(parsing, weft_yaml_find(root, "outputs"));
     }
     if (parsing->diagnostics->errors == 0 && !parsing->diagnostics->failed) {
+        find_untaken(parsing); /* before the steps change places */
         order_steps(parsing);
         find_unneeded(parsing);
     }
@@ -439,6 +262,7 @@ enum weft_status weft_pipeline_parse(const char *text, size_t length,
     }
     free(parsing.constants);
     free(parsing.step_nodes);
+    free(parsing.step_outputs);
     free(parsing.input_used);
     weft_diagnostics_sort(diagnostics);
     status = weft_diagnostics_status(diagnostics, error);

@@ -8,9 +8,29 @@
 /* Lanes that this version knows; "auto" is what nothing pinned means. */
 static const char *const lanes[] = {"auto", "grpc", "inline"};
 
+static bool nobody_reads(const struct parsing *parsing)
+{
+    return parsing->diagnostics->count >= WEFT_DIAGNOSTICS_MAX;
+}
+
+const char *nearest_step(struct parsing *parsing, const char *word)
+{
+    const struct weft_pipeline *pipeline = parsing->pipeline;
+    cleanup_free const char **names = calloc(pipeline->steps_count + 1, sizeof(*names));
+    for (size_t i = 0; names != NULL && i < pipeline->steps_count; i++) {
+        names[i] = pipeline->steps[i].name;
+    }
+    return names != NULL && !nobody_reads(parsing)
+               ? weft_suggest(word, names, pipeline->steps_count)
+               : NULL;
+}
+
 /* The names that a reference may begin with, for suggestions. */
 static const char *nearest_name(struct parsing *parsing, const char *word)
 {
+    if (nobody_reads(parsing)) {
+        return NULL;
+    }
     const struct weft_pipeline *pipeline = parsing->pipeline;
     size_t capacity = pipeline->inputs_count + pipeline->steps_count + parsing->constants_count;
     cleanup_free const char **names = calloc(capacity + 1, sizeof(*names));
@@ -62,6 +82,30 @@ static uint32_t output_index(struct parsing *parsing, struct weft_pipeline_step 
     return (uint32_t)step->outputs_count++;
 }
 
+/* Where a step lists its outputs, only those can be referred to. */
+static bool check_declared(struct parsing *parsing, uint32_t step, const char *name,
+                           struct weft_location at)
+{
+    const struct weft_yaml_node *list = parsing->step_outputs[step];
+    if (list == NULL) {
+        return true;
+    }
+    cleanup_free const char **names = calloc(list->count + 1, sizeof(*names));
+    for (size_t i = 0; i < list->count; i++) {
+        const char *declared = list->entries[i].value->text;
+        if (strcmp(declared, name) == 0) {
+            return true;
+        }
+        if (names != NULL) {
+            names[i] = declared;
+        }
+    }
+    COMPLAIN(parsing, at, names != NULL ? weft_suggest(name, names, list->count) : NULL,
+             "step \"%s\" does not list an output \"%s\"", parsing->pipeline->steps[step].name,
+             name);
+    return false;
+}
+
 static void refer_to_step(struct parsing *parsing, const struct weft_yaml_node *node,
                           const char *dot, struct weft_pipeline_binding *binding)
 {
@@ -77,6 +121,9 @@ static void refer_to_step(struct parsing *parsing, const struct weft_yaml_node *
     }
     if (dot[1] == '\0') {
         COMPLAIN(parsing, node->at, NULL, "an output must follow the dot of \"%s\"", node->text);
+        return;
+    }
+    if (!check_declared(parsing, step, dot + 1, node->at)) {
         return;
     }
     binding->kind = WEFT_SOURCE_STEP;
@@ -168,6 +215,14 @@ void parse_source(struct parsing *parsing, const struct weft_yaml_node *node, co
         if ((from == NULL) == (value == NULL)) {
             COMPLAIN(parsing, node->at, NULL, "a source has either \"from\" or \"value\"");
             return;
+        }
+        const struct weft_yaml_node *datatype = weft_yaml_find(node, "datatype");
+        if (from != NULL && datatype != NULL) {
+            COMPLAIN(parsing, datatype->at, NULL,
+                     "a datatype belongs to a \"value\", not to \"from\"");
+        }
+        if (value != NULL && lane != NULL) {
+            COMPLAIN(parsing, lane->at, NULL, "a value that is written here takes no lane");
         }
         if (from != NULL) {
             refer(parsing, from, what, ret_binding);

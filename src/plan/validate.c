@@ -134,6 +134,13 @@ static void check_fits(struct validating *validating, const struct weft_pipeline
     if (!source_spec(validating, binding, &given)) {
         return;
     }
+    if (given.optional && !wanted->optional &&
+        validating->pipeline->inputs[binding->from_output].default_value == NULL) {
+        complain(validating, binding->at, NULL,
+                 "step \"%s\" needs its input \"%s\", but input \"%s\" of the pipeline may be left "
+                 "out and has no default",
+                 step->name, binding->name, given.name);
+    }
     if (given.datatype != wanted->datatype) {
         complain(validating, binding->at, NULL,
                  "input \"%s\" of step \"%s\" is %s, but what comes is %s", binding->name,
@@ -223,8 +230,9 @@ static void check_join(struct validating *validating, uint32_t index)
     struct weft_tensor_spec output = {0};
     if (validating->catalog->join_infer(step->model, &step->parameters, inputs, step->inputs_count,
                                         &output, &error) != WEFT_OK) {
-        complain(validating, step->model_at, NULL, "step \"%s\": %s", step->name,
-                 weft_error_message(error));
+        const char *hint = weft_error_hint(error);
+        complain(validating, step->model_at, NULL, "step \"%s\": %s%s%s", step->name,
+                 weft_error_message(error), hint != NULL ? "; " : "", hint != NULL ? hint : "");
         return;
     }
     for (size_t i = 0; i < step->outputs_count; i++) {

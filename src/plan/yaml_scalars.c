@@ -11,18 +11,29 @@ static bool is_plain(const struct weft_yaml_node *node)
     return node != NULL && node->kind == WEFT_YAML_SCALAR && !node->quoted && node->length > 0;
 }
 
+/* The core schema writes each of its words in three ways. */
+static bool is_word(const char *text, const char *lower, const char *title, const char *upper)
+{
+    return strcmp(text, lower) == 0 || strcmp(text, title) == 0 || strcmp(text, upper) == 0;
+}
+
 bool weft_yaml_is_null(const struct weft_yaml_node *node)
 {
     return node != NULL && node->kind == WEFT_YAML_SCALAR && !node->quoted &&
-           (node->length == 0 || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
+           (node->length == 0 || strcmp(node->text, "~") == 0 ||
+            is_word(node->text, "null", "Null", "NULL"));
 }
 
 bool weft_yaml_bool(const struct weft_yaml_node *node, bool *ret_boolean)
 {
-    if (!is_plain(node) || (strcmp(node->text, "true") != 0 && strcmp(node->text, "false") != 0)) {
+    if (!is_plain(node)) {
         return false;
     }
-    *ret_boolean = node->text[0] == 't';
+    bool yes = is_word(node->text, "true", "True", "TRUE");
+    if (!yes && !is_word(node->text, "false", "False", "FALSE")) {
+        return false;
+    }
+    *ret_boolean = yes;
     return true;
 }
 
@@ -66,12 +77,12 @@ bool weft_yaml_double(const struct weft_yaml_node *node, double *ret_number)
     if (!is_plain(node)) {
         return false;
     }
-    if (strcmp(node->text, ".nan") == 0) {
+    if (is_word(node->text, ".nan", ".NaN", ".NAN")) {
         *ret_number = (double)NAN;
         return true;
     }
     const char *unsigned_text = node->text + (node->text[0] == '-' || node->text[0] == '+');
-    if (strcmp(unsigned_text, ".inf") == 0) {
+    if (is_word(unsigned_text, ".inf", ".Inf", ".INF")) {
         *ret_number = node->text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
         return true;
     }
@@ -80,8 +91,8 @@ bool weft_yaml_double(const struct weft_yaml_node *node, double *ret_number)
     }
     char *end = NULL;
     double number = strtod(node->text, &end);
-    if (end == node->text || *end != '\0') {
-        return false;
+    if (end == node->text || *end != '\0' || isinf(number)) {
+        return false; /* infinity is written .inf, and not as a number too large */
     }
     *ret_number = number;
     return true;

@@ -122,8 +122,13 @@ static void read_key(struct reading *reading, struct weft_yaml_node *mapping,
         complain(reading, key->at, "a key must be a plain word");
         return;
     }
+    if (mapping->count >= WEFT_YAML_KEYS_MAX) {
+        complain(reading, key->at, "a mapping has too many keys here");
+        return;
+    }
     for (size_t i = 0; i < mapping->count; i++) {
-        if (strcmp(mapping->entries[i].key->text, key->text) == 0) {
+        const struct weft_yaml_node *other = mapping->entries[i].key;
+        if (other->length == key->length && memcmp(other->text, key->text, key->length) == 0) {
             weft_diagnostics_add(reading->diagnostics, WEFT_SEVERITY_ERROR, key->at, NULL,
                                  "\"%s\" stands here twice; the first is on line %u", key->text,
                                  mapping->entries[i].key->at.line);

@@ -17,6 +17,8 @@
 enum { WEFT_YAML_SIZE_MAX_BYTES = 1 << 20 };
 /* A tensor literal of WEFT_RANK_MAX dimensions sits 12 deep; recursion stays harmless. */
 enum { WEFT_YAML_DEPTH_MAX = 32 };
+/* Keys of one mapping: twice the steps of the largest pipeline; finding them is linear. */
+enum { WEFT_YAML_KEYS_MAX = 2048 };
 
 enum weft_yaml_kind {
     WEFT_YAML_SCALAR,
