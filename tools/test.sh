@@ -1,7 +1,9 @@
 # ./run test: all tests, in a plain gcc build, a clang build under the address and undefined sanitizers, and the threaded
 # ones under the thread sanitizer. The last line counts test cases.
 # shellcheck shell=sh disable=SC2154
-need_deps test lint
+need_deps test lint demo
+. tools/python.sh
+need_python
 setup_build build
 build_in build
 (

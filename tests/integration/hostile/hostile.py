@@ -14,7 +14,6 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 
 from nodes import Cluster, Stories, write_model
 

@@ -10,7 +10,6 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 
 from nodes import SOURCE, Stories
 from PIL import Image
