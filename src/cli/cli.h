@@ -3,9 +3,9 @@
 #define WEFT_CLI_CLI_H
 
 /*
- * What the verbs of the program `weft` share: their table, exit codes, and how they say that something went wrong. One
- * file per verb; each defines one `struct weft_verb`. A verb writes results to standard output and everything else
- * (progress, errors) to standard error. One thread.
+ * What the verbs of the program `weft` share: their table, exit codes, and how they say that
+ * something went wrong. One file per verb; each defines one `struct weft_verb`. A verb writes
+ * results to standard output and everything else (progress, errors) to standard error. One thread.
  */
 
 #include <weft/error.h>
@@ -31,9 +31,11 @@ struct weft_verb {
 
 /* The exit code that fits an error. */
 int weft_exit_code(const struct weft_error *error);
-/* Writes "weft VERB: sentence: cause" and the hint to standard error; returns the exit code that fits. */
+/* Writes "weft VERB: sentence: cause" and the hint to standard error; returns the exit code that
+ * fits. */
 int weft_cli_fail(const struct weft_verb *verb, const struct weft_error *error);
-/* The same for a wrong command line: names what is wrong and where help is. Returns WEFT_EXIT_USAGE. */
+/* The same for a wrong command line: names what is wrong and where help is. Returns
+ * WEFT_EXIT_USAGE. */
 int weft_cli_usage(const struct weft_verb *verb, const char *format, ...) WEFT_PRINTF(2, 3);
 
 #endif

@@ -168,7 +168,7 @@ static int stay(struct up *up)
     cleanup_free bool *said = calloc(up->cluster->nodes_count, sizeof(bool));
     while (said != NULL && up->asked == 0 && up_running(up) > 0) {
         up_watch(up, -1);
-        for (size_t i = 0; i < up->cluster->nodes_count && up->asked == 0; i++) {
+        for (size_t i = 0; i < up->cluster->nodes_count; i++) {
             const struct up_child *child = &up->children[i];
             if (child->ended && !said[i]) {
                 cleanup_text struct weft_text how = {0};

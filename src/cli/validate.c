@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/verbs.h"
 #include "client/client.h"
+#include "client/document.h"
 #include "node/check.h"
 
 enum { MODELS, SERVER, OUTPUT };
@@ -80,10 +81,19 @@ static int check_one(const struct settings *settings, const char *file,
 
 /* --- the models --- */
 
-static enum weft_status ask_one(struct weft_client *client, const char *name,
+/* The newest version, as steps that name none get it; a model on several nodes is asked for once.
+ */
+static enum weft_status ask_for(struct weft_client *client, const struct weft_item *item,
                                 struct weft_known_models *models, struct weft_error **error)
 {
     struct weft_model_info info = {0};
+    const char *name = weft_item_text(item, "name");
+    if (weft_known_models_has(models, name)) {
+        return WEFT_OK;
+    }
+    if (strcmp(weft_item_text(item, "state"), "READY") != 0) {
+        return weft_known_models_add_opaque(models, name, error);
+    }
     enum weft_status status = weft_client_describe(client, name, NULL, &info, error);
     if (status == WEFT_OK) {
         status = weft_known_models_add(models, &info, error);
@@ -92,30 +102,22 @@ static enum weft_status ask_one(struct weft_client *client, const char *name,
     return status;
 }
 
-/* A model that isn't there is left out: the check then names the step that calls it. */
-static enum weft_status ask_server(const struct settings *settings, const char *address,
-                                   struct weft_known_models *models, struct weft_error **error)
+static enum weft_status ask_server(const char *address, struct weft_known_models *models,
+                                   struct weft_error **error)
 {
     cleanup_client struct weft_client *client = NULL;
+    cleanup_document struct weft_document *document = NULL;
     enum weft_status status = weft_client_new(address, &client, error);
-    for (size_t file = 0; status == WEFT_OK && file < settings->files_count; file++) {
-        char **names = NULL;
-        size_t count = 0;
-        if (weft_check_models_of(settings->files[file], &names, &count, NULL) != WEFT_OK) {
-            continue; /* the check says what is wrong with it */
-        }
-        for (size_t i = 0; i < count; i++) {
-            cleanup_error struct weft_error *problem = NULL;
-            if (status == WEFT_OK && !weft_known_models_has(models, names[i])) {
-                enum weft_status seen = ask_one(client, names[i], models, &problem);
-                if (seen != WEFT_OK && seen != WEFT_NOT_FOUND) {
-                    status = seen;
-                    *error = steal(&problem);
-                }
-            }
-            free(names[i]);
-        }
-        free(names);
+    if (status == WEFT_OK) {
+        status = weft_client_get(client, "/v1/models", 0, &document, error);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    const struct weft_item *list = weft_item_member(weft_document_root(document), "models");
+    for (const struct weft_item *item = list != NULL ? list->first : NULL;
+         item != NULL && status == WEFT_OK; item = item->next) {
+        status = ask_for(client, item, models, error);
     }
     return status;
 }
@@ -129,7 +131,7 @@ static int check_all(const struct settings *settings)
     if (settings->models != NULL) {
         status = weft_known_models_read(&models, settings->models, &error);
     } else if (settings->server != NULL) {
-        status = ask_server(settings, settings->server, &models, &error);
+        status = ask_server(settings->server, &models, &error);
     }
     int code = WEFT_EXIT_OK;
     if (status != WEFT_OK) {

@@ -323,6 +323,9 @@ bool weft_model_leave(struct weft_model *model)
     bool quiet = model->passed == 0;
     pthread_cond_broadcast(&model->changed);
     pthread_mutex_unlock(&model->lock);
+    if (model->phase == WEFT_MODEL_PHASE_MADE) { /* its load is stuck: nothing else exists yet */
+        return quiet;
+    }
     weft_timer_cancel(&model->hung_timer);
     weft_deferred_cancel(&model->step);
     if (quiet && model->executor != NULL) {

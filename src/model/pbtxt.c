@@ -208,8 +208,8 @@ static enum weft_status read_string(struct reader *reader, char **ret_string)
     if (!weft_utf8_valid(weft_text_string(&text), text.length)) {
         return fail_at(reader, start, "this string is not UTF-8");
     }
-    weft_text_append(&text, "", 0);
-    char *string = text.data != NULL ? weft_text_steal(&text) : strdup("");
+    bool empty = text.data == NULL && !text.failed;
+    char *string = empty ? strdup("") : weft_text_steal(&text);
     if (string == NULL) {
         return weft_error_set_out_of_memory(reader->error);
     }

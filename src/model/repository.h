@@ -35,7 +35,7 @@ enum { WEFT_REPOSITORY_LOADERS_MAX = 4 };
 
 struct weft_repository_options {
     struct weft_loop *loop;
-    const char *directory;        /* must exist */
+    const char *directory;        /* must exist; NULL = no models */
     const char *plugin_directory; /* where backends NAME.so lie; NULL = none */
     const char *state_directory;  /* each model gets NAME/ in it; made when needed; NULL = none */
     const struct weft_log *log;   /* NULL = silent; must live as long as the repository */

@@ -27,7 +27,7 @@ static bool is_kind(const char *directory, const char *name, mode_t kind)
 
 bool weft_source_exists(const char *directory, const char *name)
 {
-    return is_kind(directory, name, S_IFDIR);
+    return directory != NULL && is_kind(directory, name, S_IFDIR);
 }
 
 bool weft_model_name_valid(const char *name)
@@ -60,6 +60,11 @@ enum weft_status weft_source_names(const char *directory, char ***ret_names, siz
     char **names = NULL;
     size_t listed = 0;
     size_t count = 0;
+    if (directory == NULL) {
+        *ret_names = NULL;
+        *ret_count = 0;
+        return WEFT_OK;
+    }
     enum weft_status status =
         weft_directory_list(directory, WEFT_SOURCE_NAMES_MAX, &names, &listed, error);
     if (status != WEFT_OK) {
@@ -251,7 +256,9 @@ static enum weft_status find_plugin(const struct weft_config *config, const char
     if (status != WEFT_OK) {
         return status;
     }
-    if (backend == NULL && is_kind(directory, "model.so", S_IFREG)) {
+    /* A plugin that comes with the model goes before one of the same name that all share. */
+    bool own = backend == NULL || strcmp(backend, "onnxruntime") != 0;
+    if (own && is_kind(directory, "model.so", S_IFREG)) {
         cleanup_free char *path = join(directory, "model.so");
         return path != NULL ? weft_plugins_open_file(plugins, path, ret_plugin, error)
                             : weft_error_set_out_of_memory(error);

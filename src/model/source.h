@@ -26,7 +26,7 @@ struct weft_model_files {
     size_t chosen_count;
 };
 
-/* Whether DIRECTORY/NAME is a directory. */
+/* Whether DIRECTORY/NAME is a directory; a directory of NULL, here and below, has none. */
 bool weft_source_exists(const char *directory, const char *name);
 /* The models' names in the directory, sorted. The caller frees each and the array. */
 enum weft_status weft_source_names(const char *directory, char ***ret_names, size_t *ret_count,

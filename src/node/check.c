@@ -26,11 +26,30 @@ enum weft_status weft_known_models_add(struct weft_known_models *models,
     return WEFT_OK;
 }
 
+enum weft_status weft_known_models_add_opaque(struct weft_known_models *models, const char *name,
+                                              struct weft_error **error)
+{
+    char **opaque = realloc(models->opaque, (models->opaque_count + 1) * sizeof(char *));
+    char *copy = strdup(name);
+    if (opaque != NULL) {
+        models->opaque = opaque;
+    }
+    if (opaque == NULL || copy == NULL) {
+        free(copy);
+        return weft_error_set_out_of_memory(error);
+    }
+    opaque[models->opaque_count++] = copy;
+    return WEFT_OK;
+}
+
 bool weft_known_models_has(const struct weft_known_models *models, const char *name)
 {
     bool has = false;
     for (size_t i = 0; i < models->count && !has; i++) {
         has = strcmp(models->items[i].name, name) == 0;
+    }
+    for (size_t i = 0; i < models->opaque_count && !has; i++) {
+        has = strcmp(models->opaque[i], name) == 0;
     }
     return has;
 }
@@ -112,34 +131,4 @@ enum weft_status weft_check_file(const char *path, const struct weft_known_model
     status = check_pipeline(text, models, diagnostics, error);
     weft_diagnostics_sort(diagnostics);
     return status;
-}
-
-enum weft_status weft_check_models_of(const char *path, char ***ret_names, size_t *ret_count,
-                                      struct weft_error **error)
-{
-    cleanup_free char *text = NULL;
-    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
-    cleanup_diagnostics struct weft_diagnostics ignored;
-    weft_diagnostics_init(&ignored, path);
-    *ret_names = NULL;
-    *ret_count = 0;
-    enum weft_status status = weft_file_read_text(path, WEFT_YAML_SIZE_MAX_BYTES, &text, error);
-    if (status == WEFT_OK && !is_cluster(path, text)) {
-        status = weft_pipeline_parse(text, strlen(text), &ignored, &pipeline, error);
-    }
-    if (status != WEFT_OK || pipeline == NULL) {
-        return status;
-    }
-    *ret_names = calloc(pipeline->steps_count + 1, sizeof(char *));
-    for (size_t i = 0; *ret_names != NULL && i < pipeline->steps_count; i++) {
-        const struct weft_pipeline_step *step = &pipeline->steps[i];
-        if (!weft_pipeline_step_is_join(step)) {
-            char *name = strdup(step->model);
-            if (name == NULL) {
-                break; /* asked for less than there is: the check then names it */
-            }
-            (*ret_names)[(*ret_count)++] = name;
-        }
-    }
-    return *ret_names != NULL ? WEFT_OK : weft_error_set_out_of_memory(error);
 }

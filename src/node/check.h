@@ -24,6 +24,9 @@ struct weft_known_models {
 enum weft_status weft_known_models_add(struct weft_known_models *models,
                                        struct weft_model_info *take_info,
                                        struct weft_error **error) WEFT_MUST_CHECK;
+/* Adds one of which only the name is known. */
+enum weft_status weft_known_models_add_opaque(struct weft_known_models *models, const char *name,
+                                              struct weft_error **error) WEFT_MUST_CHECK;
 /* Adds the models of a directory, as far as their config.pbtxt describes them. */
 enum weft_status weft_known_models_read(struct weft_known_models *models, const char *directory,
                                         struct weft_error **error) WEFT_MUST_CHECK;
@@ -36,10 +39,5 @@ void weft_known_models_fini(struct weft_known_models *models);
 enum weft_status weft_check_file(const char *path, const struct weft_known_models *models,
                                  struct weft_diagnostics *diagnostics,
                                  struct weft_error **error) WEFT_MUST_CHECK;
-
-/* The models that the steps of a pipeline file call, for asking about them; none for a cluster
- * file. The caller frees each and the array. */
-enum weft_status weft_check_models_of(const char *path, char ***ret_names, size_t *ret_count,
-                                      struct weft_error **error) WEFT_MUST_CHECK;
 
 #endif

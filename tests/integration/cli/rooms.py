@@ -85,6 +85,7 @@ class Room:
 
     def cluster(self, nodes, name="room", pipelines=()):
         """nodes: name -> models to load. The last one is the gateway. Returns the file and name -> address."""
+        (self.path / "models").mkdir(exist_ok=True)
         addresses = dict(zip(nodes, (f"127.0.0.1:{port}" for port in free_ports(len(nodes)))))
         lines = [f"cluster: {name}", f"gateway: {list(nodes)[-1]}", "models: models",
                  f"pipelines: {json.dumps(list(pipelines))}", "nodes:"]

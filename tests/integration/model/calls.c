@@ -107,8 +107,7 @@ static void a_request_is_checked(void **state)
 {
     (void)state;
     struct stage stage;
-    open_with(&stage, "actor",
-              "input { name: \"number\" data_type: TYPE_INT32 dims: [ 2 ] }\n");
+    open_with(&stage, "actor", "input { name: \"number\" data_type: TYPE_INT32 dims: [ 2 ] }\n");
     struct talk talk = {0};
     assert_status(talk_over(&stage, "hal", "echo", &talk), WEFT_INVALID_ARGUMENT);
     assert_string_equal(talk.ended.message,
@@ -210,9 +209,8 @@ static void a_full_queue_refuses(void **state)
     for (int i = 1; i <= WEFT_MODEL_QUEUE_MAX; i++) {
         assert_ok(talk_start(&stage, model, "echo", 0, &talks[i], &error), error);
     }
-    assert_status(
-        talk_start(&stage, model, "echo", 0, &talks[WEFT_MODEL_QUEUE_MAX + 1], &error),
-        WEFT_RESOURCE_EXHAUSTED);
+    assert_status(talk_start(&stage, model, "echo", 0, &talks[WEFT_MODEL_QUEUE_MAX + 1], &error),
+                  WEFT_RESOURCE_EXHAUSTED);
     weft_error_unref(error);
     weft_inference_cancel(talks[0].inference);
     stage_until(&stage, &talks[WEFT_MODEL_QUEUE_MAX].ended.ended);
@@ -271,7 +269,8 @@ static void memory_of_a_plugin_keeps_it_loaded(void **state)
     assert_int_equal(talk.number, 7);
     struct ended unloaded = {0};
     struct weft_error *error = NULL;
-    assert_ok(weft_repository_unload(stage.repository, "hal", stage_done, &unloaded, &error), error);
+    assert_ok(weft_repository_unload(stage.repository, "hal", stage_done, &unloaded, &error),
+              error);
     stage_for_ms(&stage, 20);
     assert_false(unloaded.ended);
     assert_int_equal(stage_state(&stage, "hal", "1", NULL, 0), WEFT_MODEL_UNLOADING);

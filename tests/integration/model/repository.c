@@ -54,8 +54,8 @@ static void a_model_is_loaded_and_unloaded(void **state)
 static void names_are_checked(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"../x", "", ".", "..", "a/b", "/etc", ".hidden", "a\nb",
-                                      "a\xff", "a\xc2\x85"};
+    static const char *const bad[] = {"../x", "",        ".",    "..",    "a/b",
+                                      "/etc", ".hidden", "a\nb", "a\xff", "a\xc2\x85"};
     struct stage stage;
     struct ended ended;
     stage_open(&stage);
@@ -210,7 +210,8 @@ static void unloading_waits_for_open_calls(void **state)
     struct ended unloaded = {0}, loaded = {0};
     assert_ok(talk_start(&stage, model, "hang", 0, &talk, &error), error);
     weft_model_unref(model);
-    assert_ok(weft_repository_unload(stage.repository, "hal", stage_done, &unloaded, &error), error);
+    assert_ok(weft_repository_unload(stage.repository, "hal", stage_done, &unloaded, &error),
+              error);
     assert_ok(weft_repository_load(stage.repository, "hal", stage_done, &loaded, &error), error);
     stage_for_ms(&stage, 20);
     assert_false(unloaded.ended || loaded.ended);

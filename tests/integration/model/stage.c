@@ -250,10 +250,11 @@ enum weft_status talk_start(struct stage *stage, struct weft_model *model, const
     talk->inference = NULL;
     enum weft_status status = weft_value_new_slice(WEFT_INT32, &shape, &slice, &value, error);
     status = status == WEFT_OK ? weft_values_add(&inputs, "number", value, error) : status;
-    status = status == WEFT_OK ? weft_parameters_set_string(&parameters, "act", act, error) : status;
-    status = status == WEFT_OK ? weft_parameters_set_string(&parameters, "until",
-                                                            stage_path(stage, "go"), error)
-                               : status;
+    status =
+        status == WEFT_OK ? weft_parameters_set_string(&parameters, "act", act, error) : status;
+    status = status == WEFT_OK
+                 ? weft_parameters_set_string(&parameters, "until", stage_path(stage, "go"), error)
+                 : status;
     const char *wanted[] = {"number"};
     struct weft_model_request request = {
         .inputs = &inputs,
@@ -261,9 +262,8 @@ enum weft_status talk_start(struct stage *stage, struct weft_model *model, const
         .wanted = wanted,
         .wanted_count = strcmp(act, "wanted") == 0,
         .request_id = "r-1",
-        .deadline_ns = deadline_ms > 0
-                           ? weft_loop_now_ns() + (uint64_t)deadline_ms * WEFT_NS_PER_MS
-                           : WEFT_DEADLINE_NEVER_NS};
+        .deadline_ns = deadline_ms > 0 ? weft_loop_now_ns() + (uint64_t)deadline_ms * WEFT_NS_PER_MS
+                                       : WEFT_DEADLINE_NEVER_NS};
     if (status == WEFT_OK) {
         status = weft_model_infer(model, &request, &events, talk, &talk->inference, error);
         assert_false(talk->ended.ended);

@@ -3,8 +3,8 @@
 #define TESTS_INTEGRATION_PORTRAIT_FACE_HOST_H
 
 /*
- * The smallest host that can run the plugin "face" through its ABI, for tests of the model alone.
- * Asserts on anything that the ABI does not allow. One thread.
+ * The plugin "face" in the tests' host (support/plugin_host.h), with its answer as a struct.
+ * One thread.
  */
 
 #include <stddef.h>
