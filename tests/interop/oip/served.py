@@ -3,7 +3,6 @@
 two steps are on different nodes."""
 import contextlib
 import pathlib
-import sys
 import tempfile
 
 from nodes import Cluster, write_model
