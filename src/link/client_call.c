@@ -231,6 +231,7 @@ static enum weft_status open_stream(struct weft_client_call *call,
         .message_max_bytes = channel->options.message_max_bytes,
         .budget = &link->budget,
         .pool = link->pool,
+        .aligned = options->aligned,
     };
     enum weft_status status = weft_grpc_call(channel->carrier->connection.http, &request, &limits,
                                              &wire_events, call, &call->wire, error);
@@ -315,6 +316,7 @@ static bool copy_options(struct weft_client_call *call,
     struct weft_grpc_metadata *metadata = NULL;
     call->options.deadline_ns = options->deadline_ns;
     call->options.encoding = options->encoding;
+    call->options.aligned = options->aligned;
     call->options.path = strdup(options->path);
     if (options->metadata_count > 0) {
         metadata = calloc(options->metadata_count, sizeof(*metadata));

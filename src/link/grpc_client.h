@@ -74,6 +74,7 @@ struct weft_client_call_options {
     bool wait_for_ready;  /* false: UNAVAILABLE at once while the channel is FAILED, and when
                              connecting fails */
     enum weft_grpc_encoding encoding;
+    const uint32_t *aligned;                   /* of the answers, as in weft_grpc_options */
     const struct weft_grpc_metadata *metadata; /* copied */
     size_t metadata_count;
 };

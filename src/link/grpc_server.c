@@ -296,6 +296,7 @@ void weft_grpc_server_take(struct weft_grpc_server *grpc, struct weft_server *se
         .message_max_bytes = method->method.message_max_bytes,
         .budget = &link->budget,
         .pool = link->pool,
+        .aligned = method->method.aligned,
     };
     call->grpc = grpc;
     if (weft_grpc_accept(stream, head, &options, &wire_events, call, &call->wire, NULL) !=

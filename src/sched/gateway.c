@@ -88,7 +88,7 @@ void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_me
 {
     cleanup_error struct weft_error *error = NULL;
     (void)weft_error_set(&error, WEFT_UNAVAILABLE,
-                         "node \"%s\" went away before it had the request", node);
+                         "node \"%s\" went away before it confirmed the request", node);
     weft_error_set_place(&error, &(struct weft_error_place){.node = node, .attempt = 1});
     if (message->kind == WEFT_MESSAGE_PREPARE && message->prepare.gateway == gateway->generation) {
         struct gateway_plan *plan = plan_find(gateway, message->prepare.plan);
@@ -99,6 +99,11 @@ void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_me
                message->deliver.from_step == WEFT_STEP_GATEWAY) {
         struct open_request *open = find(gateway, message->deliver.request);
         if (open != NULL && open->machine.state == REQUEST_RUNNING) {
+            uint32_t step = open_step_on(open, node);
+            if (step != WEFT_STEP_GATEWAY) {
+                weft_error_set_place(&error, &(struct weft_error_place){
+                                                 .step = open->request.pipeline->steps[step].name});
+            }
             request_end(gateway, open, error, now_ns);
         }
     }

@@ -98,9 +98,7 @@ static bool may_be_missed(const struct open_request *open, uint32_t step)
     return false;
 }
 
-/* A step of the request that may still have to run, or hand on, on the lost node; WEFT_STEP_GATEWAY
- * if none. */
-static uint32_t open_step_on(const struct open_request *open, const char *name)
+uint32_t open_step_on(const struct open_request *open, const char *name)
 {
     for (uint32_t step = 0; step < open->request.steps_count; step++) {
         bool over =

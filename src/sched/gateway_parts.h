@@ -99,6 +99,9 @@ struct weft_gateway {
 
 /* gateway_nodes.c */
 struct cluster_node *node_find(struct weft_gateway *gateway, const char *name);
+/* A step of the request that may still have to run, or hand on, on that node; WEFT_STEP_GATEWAY if
+ * none. */
+uint32_t open_step_on(const struct open_request *open, const char *name);
 
 /* gateway_plans.c */
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,

@@ -40,9 +40,12 @@ static const struct serve_route routes[] = {
 
 #define OIP "/inference.GRPCInferenceService/"
 
+/* ModelInferRequest.raw_input_contents: a tensor lies so that a model need not move it. */
+static const uint32_t raw_contents[] = {7, 0};
+
 static const struct serve_method methods[] = {
-    {OIP "ModelInfer", serve_grpc_infer, NULL},
-    {OIP "ModelStreamInfer", NULL, serve_grpc_stream},
+    {OIP "ModelInfer", serve_grpc_infer, NULL, raw_contents},
+    {OIP "ModelStreamInfer", NULL, serve_grpc_stream, raw_contents},
     {OIP "ServerLive", serve_grpc_live, NULL},
     {OIP "ServerReady", serve_grpc_ready, NULL},
     {OIP "ServerMetadata", serve_grpc_server, NULL},
@@ -88,6 +91,7 @@ static enum weft_status add_methods(struct weft_serve *serve, struct weft_error 
             .path = methods[i].path,
             .unary = methods[i].unary != NULL ? serve_talk_unary : NULL,
             .start = methods[i].start != NULL ? serve_talk_start : NULL,
+            .aligned = methods[i].aligned,
             .context = entry,
         };
         status = weft_grpc_server_add(serve->grpc, &method, error);

@@ -30,6 +30,7 @@ struct serve_method {
     const char *path;
     void (*unary)(struct weft_serve *serve, struct talk *talk, const struct weft_slice *message);
     void (*start)(struct weft_serve *serve, struct talk *talk);
+    const uint32_t *aligned; /* as in weft_grpc_options */
 };
 
 /* A door that is open: what its requests are counted on. The most frequent series are kept. */

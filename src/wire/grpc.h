@@ -25,6 +25,8 @@ enum {
     WEFT_GRPC_COMPRESS_MIN_BYTES = 1024,
     /* grpc-message that we send (longer ones are cut): other implementations refuse heads above 8 KiB. */
     WEFT_GRPC_STATUS_MESSAGE_MAX_BYTES = 4 * 1024,
+    /* What vector units like; as weft_buffer_new. */
+    WEFT_GRPC_ALIGNMENT_BYTES = 64,
     /* Items of metadata that we send with one head or status: more than a well-behaved call has, and it all fits on the
      * stack. [INVALID_ARGUMENT; trailing metadata is left out] */
     WEFT_GRPC_METADATA_MAX = 32,
@@ -49,6 +51,10 @@ struct weft_grpc_options {
     size_t message_max_bytes;           /* 0: WEFT_GRPC_MESSAGE_MAX_BYTES */
     struct weft_receive_budget *budget; /* NULL: unlimited */
     struct weft_pool *pool;             /* where large messages go; NULL: the heap */
+    /* Field numbers, 0 at the end, from the message down to a bytes field: where it is what makes a message large, its
+     * bytes land aligned as WEFT_GRPC_ALIGNMENT_BYTES says, so that a tensor need not be moved to be used. NULL: none.
+     * A constant. */
+    const uint32_t *aligned;
 };
 
 struct weft_grpc_events {

@@ -34,6 +34,8 @@ struct weft_grpc_call {
     uint8_t prefix_bytes;
     uint8_t prefix[WEFT_GRPC_PREFIX_BYTES];
     struct weft_buffer *message; /* a large one that is being received, else NULL */
+    size_t message_offset;       /* where it begins there */
+    size_t message_bytes;
     size_t received_bytes;       /* of it */
     struct weft_receive_lease lease;
     size_t window_bytes;
@@ -62,6 +64,9 @@ void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bo
 /* Whether the peer ended inside a message. */
 bool weft_grpc_receive_is_partial(const struct weft_grpc_call *call);
 void weft_grpc_receive_fini(struct weft_grpc_call *call);
+/* Where the field that options.aligned names begins in a message whose first bytes these are; 0 where it is not what goes
+ * on behind them. */
+size_t weft_grpc_aligned_offset(const uint32_t *path, const uint8_t *data, size_t size_bytes);
 void weft_grpc_receive_grown(struct weft_receive_lease *lease);
 
 void weft_grpc_client_head(struct weft_grpc_call *call, const struct weft_http_head *head);

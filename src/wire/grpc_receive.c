@@ -22,7 +22,7 @@ static void reopen(struct weft_grpc_call *call) {
     if (call->paused || reopened_bytes == 0) {
         return;
     }
-    if (call->message != NULL && call->lease.leased_bytes < call->message->size_bytes) {
+    if (call->message != NULL && call->lease.leased_bytes < call->message_bytes) {
         size_t leased_bytes = call->lease.leased_bytes;
         size_t allowed_bytes = leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
         size_t open_bytes = call->window_bytes - call->unconsumed_bytes;
@@ -55,7 +55,7 @@ static void follow_lease(struct weft_grpc_call *call) {
 }
 
 static void ask_lease(struct weft_grpc_call *call) {
-    size_t wanted_bytes = call->message->size_bytes - call->received_bytes;
+    size_t wanted_bytes = call->message_bytes - call->received_bytes;
     wanted_bytes = wanted_bytes < WEFT_HTTP_WINDOW_MAX_BYTES ? wanted_bytes : WEFT_HTTP_WINDOW_MAX_BYTES;
     weft_receive_lease_ask(&call->lease, call->received_bytes + wanted_bytes, call->received_bytes);
     follow_lease(call);
@@ -120,15 +120,18 @@ static bool read_prefix(struct weft_grpc_call *call, size_t *ret_size_bytes) {
 
 /* A message that goes on behind this slice. */
 static void start_large(struct weft_grpc_call *call, size_t size_bytes, const uint8_t *data, size_t data_bytes) {
+    size_t aligned = call->prefix[0] == 0 ? weft_grpc_aligned_offset(call->options.aligned, data, data_bytes) : 0;
+    call->message_offset = (0 - aligned) % WEFT_GRPC_ALIGNMENT_BYTES;
+    call->message_bytes = size_bytes;
     /* Untouched pages of it cost nothing, so the announced length commits no memory. */
-    call->message = weft_pool_buffer(call->options.pool, size_bytes);
+    call->message = weft_pool_buffer(call->options.pool, call->message_offset + size_bytes);
     if (call->message == NULL) {
         weft_grpc_fail(call, WEFT_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", size_bytes);
         return;
     }
-    weft_copy(call->message->data, data, data_bytes);
+    weft_copy(call->message->data + call->message_offset, data, data_bytes);
     call->received_bytes = data_bytes;
-    weft_http_stream_land(call->stream, call->message, data_bytes, size_bytes - data_bytes);
+    weft_http_stream_land(call->stream, call->message, call->message_offset + data_bytes, size_bytes - data_bytes);
     ask_lease(call);
 }
 
@@ -175,7 +178,7 @@ void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bo
         ask_lease(call);
         return;
     }
-    struct weft_slice message = weft_slice_take(call->message);
+    struct weft_slice message = {call->message, call->message->data + call->message_offset, call->message_bytes};
     call->message = NULL;
     call->prefix_bytes = 0;
     call->received_bytes = 0;

@@ -229,12 +229,17 @@ void weft_grpc_finish(struct weft_grpc_call *call, enum weft_status status, cons
     }
     cleanup_text struct weft_text scratch = {0};
     struct status_fields texts;
-    struct weft_http_field fields[3 + WEFT_GRPC_METADATA_MAX];
+    struct weft_http_field fields[3 + 2 * WEFT_GRPC_METADATA_MAX];
     fields[0] = content_type; /* of a trailers-only answer */
     size_t count = 1 + make_status(&texts, fields + 1, status, message);
     if (trailers_count > 0 && weft_grpc_metadata_to_fields(trailers, trailers_count, fields + count,
                                                            WEFT_GRPC_METADATA_MAX, &scratch, NULL) == WEFT_OK) {
         count += trailers_count;
+    }
+    if (!call->head_sent && call->head_fields_count > 0) {
+        /* Initial metadata that had no head to go with. */
+        memcpy(&fields[count], call->head_fields, call->head_fields_count * sizeof(fields[0]));
+        count += call->head_fields_count;
     }
     call->finished = true;
     if (send_status(call, fields, count) != WEFT_OK) {

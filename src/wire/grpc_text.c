@@ -197,13 +197,14 @@ static bool is_binary(const char *name) {
     return length > 4 && memcmp(name + length - 4, "-bin", 4) == 0;
 }
 
+/* Names that begin with grpc- are the protocol's own, but for the one that carries a google.rpc.Status. */
 static bool is_name(const char *name) {
     for (const char *next = name; *next != '\0'; next++) {
         if ((*next < 'a' || *next > 'z') && (*next < '0' || *next > '9') && strchr("_-.", *next) == NULL) {
             return false;
         }
     }
-    return name[0] != '\0' && strncmp(name, "grpc-", 5) != 0;
+    return name[0] != '\0' && (strncmp(name, "grpc-", 5) != 0 || strcmp(name, "grpc-status-details-bin") == 0);
 }
 
 static bool is_printable(const char *bytes, size_t size_bytes) {
