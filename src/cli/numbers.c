@@ -188,8 +188,8 @@ static void format_float(enum weft_datatype datatype, const void *element, struc
     } else {
         number = datatype == WEFT_FP16 ? half_to(half) : bfloat_to(half);
     }
-    /* The fewest digits that say this element and no other. */
-    for (int precision = datatype == WEFT_FP64 ? 15 : 3; precision <= 17; precision++) {
+    /* As many digits as it takes to say this element and no other. */
+    for (int precision = datatype == WEFT_FP64 ? 15 : 6; precision <= 17; precision++) {
         uint8_t back[8];
         snprintf(digits, sizeof(digits), "%.*g", precision, number);
         if (!isfinite(number) || (put_float(datatype, strtod(digits, NULL), back) &&
