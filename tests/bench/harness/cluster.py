@@ -14,22 +14,14 @@ PROGRAM = "src/cli/weft"
 READY_TIMEOUT_S = 20
 HTTP_TIMEOUT_S = 5
 
-PIPELINE = """name: chain
+PIPELINE = """pipeline: chain
 inputs:
-  - name: payload
-    datatype: UINT8
-    shape: [-1]
+  payload: {{ datatype: UINT8, shape: [-1] }}
 steps:
-{steps}
-outputs:
-  - name: payload
-    from: step4.payload
+{steps}outputs:
+  payload: step4.payload
 """
-STEP = """  - name: step{number}
-    model: identity
-    node: n{number}
-    inputs:
-      payload: {source}
+STEP = """  step{number}: {{ model: identity, node: n{number}, inputs: {{ payload: {source} }} }}
 """
 
 
