@@ -19,7 +19,7 @@ struct weft_serve_options {
     struct weft_loop *loop;
     struct weft_link *link;
     struct weft_run *run;         /* outlives the doors */
-    struct weft_metrics *metrics; /* outlives the doors */
+    struct weft_metrics *metrics; /* outlives the doors, and is not rendered after them */
     const struct weft_log *log;   /* NULL = silent */
 };
 

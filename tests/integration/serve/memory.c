@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../link/town.h"
+#include "door_models.h"
+#include "serve/serve.h"
+#include "support/failmalloc.h"
+
+/*
+ * Each allocation of an inference fails in turn, at the doors, in the engine and in the codecs: the
+ * call ends once, and the node serves on.
+ */
+
+enum { ALLOCATIONS_MAX = 2000 };
+
+struct house {
+    struct town town;
+    struct weft_repository *repository;
+    struct weft_executor *executor;
+    struct weft_metrics *metrics;
+    struct weft_run *run;
+    struct weft_serve *serve;
+    bool closed;
+};
+
+static void changed(void *context)
+{
+    (void)context;
+}
+
+static void build(struct house *house)
+{
+    struct town *town = &house->town;
+    struct weft_error *error = NULL;
+    town->channel_options = (struct weft_channel_options){.backoff_min_ms = 1, .backoff_max_ms = 2};
+    town_found(town);
+    weft_grpc_server_free(town->grpc);
+    weft_router_free(town->router);
+    door_models_loop = town->loop;
+    struct weft_repository_options repository_options = {
+        .loop = town->loop, .directory = "echo", .on_changed = changed};
+    assert_ok(weft_repository_open(&repository_options, &house->repository, &error), error);
+    assert_ok(weft_executor_new(town->loop, "join", 1, 0, &house->executor, &error), error);
+    assert_ok(weft_metrics_new(&house->metrics, &error), error);
+    struct weft_run_options run_options = {
+        .loop = town->loop,
+        .link = town->link,
+        .repository = house->repository,
+        .executor = house->executor,
+        .metrics = house->metrics,
+        .name = "a",
+        .generation = 1,
+        .address = "127.0.0.1:1",
+        .resources = {.slots = 4},
+    };
+    assert_ok(weft_run_new(&run_options, &house->run, &error), error);
+    struct weft_serve_options serve_options = {
+        .loop = town->loop, .link = town->link, .run = house->run, .metrics = house->metrics};
+    assert_ok(weft_serve_new(&serve_options, &house->serve, &error), error);
+    town->grpc = weft_serve_grpc(house->serve);
+    town->router = weft_serve_router(house->serve);
+    weft_run_models_changed(house->run);
+    weft_serve_set_ready(house->serve, true);
+    town_open(town);
+}
+
+static void set(void *context)
+{
+    *(bool *)context = true;
+}
+
+static void raze(struct house *house)
+{
+    struct town *town = &house->town;
+    bool repository_closed = false;
+    weft_channel_close(town->channel, set, &town->channel_closed);
+    town_run_until(town, &town->channel_closed);
+    town->channel = NULL;
+    town_shut(town, 0);
+    weft_run_close(house->run, set, &house->closed);
+    town_run_until(town, &house->closed);
+    weft_serve_free(house->serve);
+    weft_repository_close(house->repository, 0, set, &repository_closed);
+    weft_executor_free(house->executor);
+    weft_metrics_free(house->metrics);
+    town->grpc = NULL;
+    town->router = NULL;
+    town_raze(town);
+}
+
+/* --- a call over gRPC --- */
+
+/* ModelInferRequest: model_name "echo"; inputs: x, FP32, [1,2]; raw contents of 8 bytes. */
+static const uint8_t message[] = "\x0a\x04"
+                                 "echo"
+                                 "\x2a\x0d\x0a\x01x\x12\x04"
+                                 "FP32\x1a\x02\x01\x02"
+                                 "\x3a\x08\0\0\0\0\0\0\0\0";
+
+struct outcome {
+    bool done;
+    int count;
+    bool fine;
+};
+
+static void answered(void *context, const struct weft_slice *reply, const struct weft_error *error)
+{
+    struct outcome *outcome = context;
+    outcome->done = true;
+    outcome->count++;
+    outcome->fine = error == NULL && reply->size_bytes > 0;
+}
+
+static bool call_once(struct town *town)
+{
+    struct weft_client_call_options options = {.path = "/inference.GRPCInferenceService/ModelInfer",
+                                               .deadline_ns =
+                                                   weft_loop_now_ns() + WEFT_NS_PER_S / 5};
+    struct weft_slice slice = weft_slice_static(message, sizeof(message) - 1);
+    struct outcome outcome = {0};
+    if (weft_channel_unary(town->channel, &options, &slice, 1, answered, &outcome, NULL, NULL) !=
+        WEFT_OK) {
+        return false;
+    }
+    while (!outcome.done) {
+        weft_loop_turn(town->loop, true);
+    }
+    assert_int_equal(outcome.count, 1);
+    return outcome.fine;
+}
+
+static bool call_again(struct town *town)
+{
+    for (int i = 0; i < 20; i++) {
+        if (call_once(town)) {
+            return true;
+        }
+        town_run_ms(town, 5);
+    }
+    return false;
+}
+
+static void test_a_call_over_grpc(void **state)
+{
+    (void)state;
+    struct house house = {0};
+    bool failed = true;
+    build(&house);
+    assert_true(call_again(&house.town));
+    for (size_t i = 0; failed; i++) {
+        failmalloc_arm(i);
+        (void)call_once(&house.town);
+        failed = failmalloc_disarm();
+        assert_true(call_again(&house.town));
+        assert_true(i < ALLOCATIONS_MAX);
+    }
+    raze(&house);
+}
+
+static void test_a_request_over_rest(void **state)
+{
+    (void)state;
+    static const char request[] =
+        "POST /v2/models/echo/infer HTTP/1.1\r\nhost: town\r\nconnection: close\r\n"
+        "accept-encoding: gzip\r\ncontent-length: 104\r\n\r\n"
+        "{\"id\":\"i\",\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2],"
+        "\"data\":[1,2]}],\"outputs\":[{\"name\":\"y\"}]}";
+    struct house house = {0};
+    bool failed = true;
+    build(&house);
+    assert_int_equal(strlen(strchr(request, '{')), 104);
+    for (size_t i = 0; failed; i++) {
+        char answer[4096];
+        int socket = town_dial(&house.town);
+        failmalloc_arm(i);
+        town_say(&house.town, socket, request, sizeof(request) - 1);
+        size_t length = town_hear(&house.town, socket, answer, sizeof(answer), 0);
+        failed = failmalloc_disarm();
+        close(socket);
+        assert_true(length == 0 || strncmp(answer, "HTTP/1.1 200", 12) == 0 ||
+                    strncmp(answer, "HTTP/1.1 5", 10) == 0);
+        assert_true(call_again(&house.town));
+        assert_true(i < ALLOCATIONS_MAX);
+    }
+    raze(&house);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_call_over_grpc),
+        cmocka_unit_test(test_a_request_over_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
