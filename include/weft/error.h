@@ -65,6 +65,9 @@ struct weft_error_place weft_error_place(const struct weft_error *error);
 /* Writes "sentence: cause: cause" into text of capacity bytes, always terminated. Returns the length that the whole
  * needs, as snprintf does. */
 size_t weft_error_format(const struct weft_error *error, char *text, size_t capacity);
+/* The same with the place and the hint behind it, for those who get one text and nothing else:
+ * `sentence: cause (pipeline "p", step "s", node "n", attempt 1); hint`. */
+size_t weft_error_format_whole(const struct weft_error *error, char *text, size_t capacity);
 
 #ifdef __cplusplus
 }

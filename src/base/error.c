@@ -210,3 +210,38 @@ size_t weft_error_format(const struct weft_error *error, char *text, size_t capa
     }
     return length;
 }
+
+/* Appends as snprintf does; *length may pass capacity. */
+WEFT_PRINTF(4, 5)
+static void append(char *text, size_t capacity, size_t *length, const char *format, ...) {
+    size_t room = *length < capacity ? capacity - *length : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vsnprintf(room > 0 ? text + *length : NULL, room, format, arguments);
+    va_end(arguments);
+    *length += written > 0 ? (size_t)written : 0;
+}
+
+size_t weft_error_format_whole(const struct weft_error *error, char *text, size_t capacity) {
+    size_t length = weft_error_format(error, text, capacity);
+    struct weft_error_place place = weft_error_place(error);
+    const char *const parts[][2] = {
+        {"pipeline", place.pipeline}, {"step", place.step}, {"node", place.node}};
+    const char *separator = " (";
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i][1] != NULL) {
+            append(text, capacity, &length, "%s%s \"%s\"", separator, parts[i][0], parts[i][1]);
+            separator = ", ";
+        }
+    }
+    if (place.attempt != 0 && separator[0] == ',') {
+        append(text, capacity, &length, ", attempt %u", (unsigned)place.attempt);
+    }
+    if (separator[0] == ',') {
+        append(text, capacity, &length, ")");
+    }
+    if (weft_error_hint(error) != NULL) {
+        append(text, capacity, &length, "; %s", weft_error_hint(error));
+    }
+    return length;
+}

@@ -445,7 +445,7 @@ static void finish_with_error(struct weft_server_call *call, const struct weft_e
 {
     char message[WEFT_GRPC_STATUS_MESSAGE_MAX_BYTES / 4]; /* percent coding may treble it */
     cleanup_text struct weft_text details = {0};
-    weft_error_format(error, message, sizeof(message));
+    weft_error_format_whole(error, message, sizeof(message));
     weft_problem_grpc(error, &details);
     struct weft_grpc_metadata trailer = {"grpc-status-details-bin", details.data, details.length};
     weft_grpc_finish(call->wire, weft_error_status(error), message, &trailer,

@@ -387,7 +387,7 @@ enum weft_status weft_oip_grpc_stream_response_encode(const struct weft_oip_resp
     weft_protobuf_writer_init(&writer);
     if (failure != NULL) {
         char text[4096];
-        weft_error_format(failure, text, sizeof(text));
+        weft_error_format_whole(failure, text, sizeof(text));
         weft_protobuf_put_string(&writer, 1, text[0] != '\0' ? text : "unknown error");
     }
     if (response != NULL) {

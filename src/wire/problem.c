@@ -50,7 +50,7 @@ void weft_problem_json(const struct weft_error *error, struct weft_text *text)
     enum weft_status status = weft_error_status(error);
     struct weft_error_place place = weft_error_place(error);
     char whole[4096];
-    weft_error_format(error, whole, sizeof(whole));
+    weft_error_format_whole(error, whole, sizeof(whole));
     write_type(text, status);
     write_member(text, "title", weft_status_words(status));
     weft_text_printf(text, ",\"status\":%d", weft_status_http(status));
