@@ -265,6 +265,35 @@ static void http_done(void *context, const struct weft_http_response *response,
     }
 }
 
+/* Causes of one error that are taken over: a chain is as deep as the rooms that an error passes. */
+enum { PROBLEM_CAUSES_MAX = 16 };
+
+/* A problem document (wire/problem.h) as the error that it tells of: the causes first, as each becomes the cause of the
+ * next. */
+static void problem_causes(const struct weft_item *cause, unsigned room, enum weft_status status,
+                           struct weft_error **error)
+{
+    if (cause != NULL && room > 0) {
+        problem_causes(cause->next, room - 1, status, error);
+        (void)weft_error_set(error, status, "%s", cause->text != NULL ? cause->text : "");
+    }
+}
+
+static enum weft_status problem(const struct weft_item *root, enum weft_status status,
+                                struct weft_error **error)
+{
+    const struct weft_item *causes = weft_item_member(root, "cause");
+    const char *detail = weft_item_text(root, "detail");
+    if (*detail != '\0' && causes != NULL) {
+        problem_causes(causes->first, PROBLEM_CAUSES_MAX, status, error);
+    }
+    (void)weft_error_set(error, status, "%s", *detail != '\0' ? detail : weft_item_text(root, "error"));
+    if (*weft_item_text(root, "hint") != '\0') {
+        weft_error_set_hint(error, "%s", weft_item_text(root, "hint"));
+    }
+    return status;
+}
+
 /* The words of a problem document, or the start of whatever it is. */
 static enum weft_status refusal(const struct pending *pending, const char *method,
                                 const char *target, struct weft_error **error)
@@ -279,11 +308,7 @@ static enum weft_status refusal(const struct pending *pending, const char *metho
         WEFT_OK) {
         const struct weft_item *root = weft_document_root(document);
         if (*weft_item_text(root, "error") != '\0') {
-            weft_error_set(error, status, "%s", weft_item_text(root, "error"));
-            if (*weft_item_text(root, "hint") != '\0') {
-                weft_error_set_hint(error, "%s", weft_item_text(root, "hint"));
-            }
-            return status;
+            return problem(root, status, error);
         }
     }
     int length = pending->reply.size_bytes < 500 ? (int)pending->reply.size_bytes : 500;

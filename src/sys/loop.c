@@ -70,6 +70,9 @@ static void on_alarm(uv_timer_t *alarm)
 {
     struct weft_loop *loop = alarm->data;
     loop->alarm_ns = WEFT_DEADLINE_NEVER_NS;
+    /* libuv rings before it asks the kernel, too: an alarm that was too early and whose moment
+     * passed meanwhile. It must not sleep then, for nobody has set the next one. */
+    uv_stop(&loop->uv);
 }
 
 enum weft_status weft_loop_new(const struct weft_loop_options *options, struct weft_loop **ret_loop,

@@ -88,7 +88,7 @@ def main():
         assert done.returncode == 0 and picture.read_bytes() != first_picture, done.stderr
     with stories.story("a file that is no picture is refused with words, and nothing is left running"):
         done, _ = demo("--nodes", "1", "--photo", str(SOURCE / "run"))
-        assert done.returncode != 0 and "JPEG or PNG" in done.stderr, done.stderr
+        assert done.returncode != 0 and "neither a JPEG nor a PNG" in done.stderr, done.stderr
         assert "portrait:" not in done.stdout
         left = subprocess.run(["pgrep", "-af", "weft node .*127.0.0.1[1-5]:8000"], capture_output=True, text=True,
                               check=False).stdout

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The portrait case closes its loop: what A and B say of the photograph, they say of the picture made of it.
 
-loop.py --gateway URL --face URL --scene URL runs the pipeline `portrait` at the gateway, and the models
-`face` and `scene` at their nodes, over the Open Inference Protocol's REST form with its binary tensors.
+loop.py runs the pipeline `portrait` on four nodes of its own, and the models `face` and `scene`, all through the
+gateway, over the Open Inference Protocol's REST form with its binary tensors.
 For real persons before each kind of drawn scene: A finds one face in the result, at the asked place, with
 the same id; B names the same scene; another person, scene or seed gives another picture, the same ones give
 the same picture. Prints TAP. Needs Debian's python3-skimage and python-matplotlib-data for the persons.
@@ -13,10 +13,16 @@ import http.client
 import io
 import json
 import os
+import sys
+import tempfile
 import urllib.parse
+
+sys.dont_write_bytecode = True
 
 import numpy as np
 from PIL import Image
+
+from nodes import REPOSITORY, SOURCE, Cluster
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PERSONS = {
@@ -117,11 +123,18 @@ def check(suite, arguments, name, photo, person, scene, seed, place):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--gateway", default="http://127.0.0.15:8000")
-    parser.add_argument("--face", default="http://127.0.0.11:8000")
-    parser.add_argument("--scene", default="http://127.0.0.12:8000")
     parser.add_argument("--keep", help="folder for the pictures, to be looked at")
-    arguments = parser.parse_args()
+    keep = parser.parse_args().keep
+    models = {"A": "face", "B": "scene", "C": "generate", "D": "enhance"}
+    with tempfile.TemporaryDirectory(prefix="weft-loop-") as state:
+        nodes = {name: {"models": REPOSITORY, "load": [model], "state": state} for name, model in models.items()}
+        with Cluster(**nodes, gateway={"pipelines": SOURCE / "examples/portrait/portrait.yaml"}) as cluster:
+            gateway = cluster["gateway"].wait_until_ready("/v2/models/portrait/ready")
+            close_the_loop("http://" + gateway.address, keep)
+
+
+def close_the_loop(gateway, keep):
+    arguments = argparse.Namespace(gateway=gateway, face=gateway, scene=gateway, keep=keep)
     suite, pictures = Suite(), {}
     for person, path in PERSONS.items():
         cut = call(arguments.face, "face", {"photo": read(path)}, {"enroll": person})

@@ -31,6 +31,6 @@ def served():
         write_model(first, "large", "mirror", [("data", "FP32", [-1])], [("data", "FP32", [-1])])
         pipelines = pathlib.Path(directory, "twice.yaml")
         pipelines.write_text(PIPELINE)
-        with Cluster(first={"models": first, "pipelines": pipelines}, second={"models": second}) as cluster:
+        with Cluster(first={"models": first, "pipelines": pipelines, "options": ["--log-level", "debug"]}, second={"models": second}) as cluster:
             cluster["first"].wait_until_ready("/v2/models/twice/ready")
             yield cluster["first"]

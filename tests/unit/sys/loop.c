@@ -91,6 +91,26 @@ static void test_a_timer_moves_both_ways_and_is_cancelled(void **state)
     weft_loop_free(diary.loop);
 }
 
+/* The kernel's alarm still stands where the moved timer was, and its moment passes while the loop is busy. */
+static void test_a_timer_moved_on_past_its_old_moment_fires(void **state)
+{
+    (void)state;
+    struct diary diary = {.loop = loop_new(), .stop_at = 1};
+    struct entry moved = {.diary = &diary, .what = 'm'};
+    uint64_t now_ns = weft_loop_now_ns();
+    weft_timer_init(&moved.timer, diary.loop, write_entry, &moved);
+    assert_ok(weft_timer_set(&moved.timer, now_ns + 5 * WEFT_NS_PER_MS), NULL);
+    weft_loop_turn(diary.loop, false);
+    weft_timer_cancel(&moved.timer);
+    assert_ok(weft_timer_set(&moved.timer, now_ns + 40 * WEFT_NS_PER_MS), NULL);
+    usleep(15 * 1000);
+    alarm(10); /* a loop that sleeps for ever ends the test */
+    weft_loop_run(diary.loop);
+    alarm(0);
+    assert_string_equal(diary.text, "m");
+    weft_loop_free(diary.loop);
+}
+
 static void test_many_timers_keep_their_order(void **state)
 {
     (void)state;
@@ -277,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timers_fire_in_the_order_of_their_deadlines),
         cmocka_unit_test(test_a_timer_moves_both_ways_and_is_cancelled),
+        cmocka_unit_test(test_a_timer_moved_on_past_its_old_moment_fires),
         cmocka_unit_test(test_many_timers_keep_their_order),
         cmocka_unit_test(test_deferred_work_runs_later_in_order_and_sends_last),
         cmocka_unit_test(test_mail_from_many_threads_arrives_once_and_in_order),
