@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
 
+#include <malloc.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,8 +230,18 @@ static bool complete(const struct weft_verb *verb, struct settings *settings)
     return node->name != NULL;
 }
 
+/* glibc gives the end of its heap back to the kernel as soon as 128 KiB of it are free: with every message of some KiB
+ * that goes, to be faulted in anew for the next one. Large buffers have pools of their own. */
+static void keep_small_memory(void)
+{
+    enum { KEPT_BYTES = 2 * 1024 * 1024, MAPPED_FROM_BYTES = 512 * 1024 };
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+}
+
 static int serve(const struct settings *settings)
 {
+    keep_small_memory();
     cleanup_error struct weft_error *error = NULL;
     cleanup_text struct weft_text findings = {0};
     struct weft_node *node = NULL;

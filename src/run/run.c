@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run/run_parts.h"
 
@@ -197,6 +198,7 @@ enum weft_status weft_run_new(const struct weft_run_options *options, struct wef
     run->options = *options;
     run->options.name = name;
     run->name = name;
+    run->pid = (uint32_t)getpid();
     weft_list_init(&run->local);
     weft_list_init(&run->records);
     weft_timer_init(&run->timer, options->loop, pump, run);

@@ -117,6 +117,7 @@ struct weft_run {
     size_t records_count;
     struct run_metrics metrics;
 
+    uint32_t pid;
     size_t tasks_open;
     bool closing;
     bool peers_closed;

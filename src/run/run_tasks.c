@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "join/join.h"
 #include "run/run_parts.h"
@@ -54,7 +53,7 @@ static void end(struct running *running)
         .outputs = running->outputs,
         .start_ns = running->start_ns,
         .end_ns = wall_ns(),
-        .pid = (uint32_t)getpid(),
+        .pid = run->pid,
         .model_generation = running->generation,
     };
     metrics_task(run, task, running->error == NULL, running->compute_ns);

@@ -379,7 +379,7 @@ static bool spin(struct weft_loop *loop)
             break;
         }
     }
-    weft_spin_ended(&loop->spin, paid);
+    weft_spin_ended(&loop->spin, paid, loop->now_ns);
     loop->counters.spins_paid += paid;
     return paid;
 }

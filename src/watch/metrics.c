@@ -23,7 +23,8 @@ const size_t weft_metrics_bytes_buckets_count =
 
 struct weft_metric {
     struct weft_metric_family *family;
-    char *labels; /* as rendered, between the braces; "" if none; the key */
+    char *labels; /* as rendered, between the braces; "" if none */
+    char *key;    /* the label values, see key_make */
     _Atomic double value;
     atomic_uint_fast64_t count;
     atomic_uint_fast64_t *buckets; /* histograms: of each bound, not cumulated */
@@ -62,6 +63,7 @@ static void metric_free(struct weft_metric *metric)
 {
     if (metric != NULL) {
         free(metric->labels);
+        free(metric->key);
         free(metric->buckets);
         free(metric);
     }
@@ -262,23 +264,61 @@ enum weft_status weft_metrics_new(struct weft_metrics **ret_metrics, struct weft
 
 /* --- series --- */
 
-static bool label_key(const struct weft_metric_family *family, const char *const *values,
-                      struct weft_text *text)
+/* A series' key: its label values as they are, each with its terminator. Looked up for every task and transfer, so it
+ * is made without allocating; how the labels are rendered is only made with the series. */
+struct key {
+    char bytes[WEFT_METRICS_LABELS_MAX * (WEFT_METRICS_LABEL_VALUE_MAX + 1)];
+    size_t length;
+};
+
+static void key_make(struct key *key, const struct weft_metric_family *family,
+                     const char *const *values)
 {
+    key->length = 0;
     for (size_t i = 0; i < family->labels_count; i++) {
-        append_label(text, family->labels[i], values[i]);
+        size_t length = strnlen(values[i], WEFT_METRICS_LABEL_VALUE_MAX);
+        memcpy(key->bytes + key->length, values[i], length);
+        key->length += length;
+        key->bytes[key->length++] = '\0';
     }
-    return !text->failed;
+}
+
+static struct weft_metric *find(const struct weft_metric_family *family, const struct key *key)
+{
+    struct weft_metric *metric = NULL;
+    HASH_FIND(hh, family->series, key->bytes, key->length, metric);
+    return metric;
+}
+
+static struct weft_metric *series_add(struct weft_metric_family *family, const struct key *key,
+                                      const char *const *values)
+{
+    cleanup_text struct weft_text text = {0};
+    for (size_t i = 0; i < family->labels_count; i++) {
+        append_label(&text, family->labels[i], values[i]);
+    }
+    struct weft_metric *metric = text.failed ? NULL : metric_new(family, weft_text_string(&text));
+    char *copy = malloc(key->length + 1);
+    if (metric == NULL || copy == NULL) {
+        metric_free(metric);
+        free(copy);
+        return NULL;
+    }
+    metric->key = memcpy(copy, key->bytes, key->length);
+    HASH_ADD_KEYPTR(hh, family->series, metric->key, key->length, metric);
+    if (!weft_map_added(metric)) {
+        metric_free(metric);
+        return NULL;
+    }
+    family->series_count++;
+    return metric;
 }
 
 struct weft_metric *weft_metric_series(struct weft_metric_family *family, const char *const *values)
 {
-    cleanup_text struct weft_text text = {0};
-    if (!label_key(family, values, &text)) {
-        return family->overflow;
-    }
-    struct weft_metric *metric = NULL;
-    HASH_FIND(hh, family->series, weft_text_string(&text), text.length, metric);
+    struct key key;
+    key_make(&key, family, values);
+    struct weft_metric *metric = find(family, &key);
     if (metric != NULL) {
         return metric;
     }
@@ -286,26 +326,15 @@ struct weft_metric *weft_metric_series(struct weft_metric_family *family, const 
         weft_metric_count(family->metrics->refused, 1);
         return family->overflow;
     }
-    metric = metric_new(family, weft_text_string(&text));
-    if (metric == NULL) {
-        return family->overflow;
-    }
-    HASH_ADD_KEYPTR(hh, family->series, metric->labels, text.length, metric);
-    if (!weft_map_added(metric)) {
-        metric_free(metric);
-        return family->overflow;
-    }
-    family->series_count++;
-    return metric;
+    metric = series_add(family, &key, values);
+    return metric != NULL ? metric : family->overflow;
 }
 
 void weft_metric_remove(struct weft_metric_family *family, const char *const *values)
 {
-    cleanup_text struct weft_text text = {0};
-    struct weft_metric *metric = NULL;
-    if (label_key(family, values, &text)) {
-        HASH_FIND(hh, family->series, weft_text_string(&text), text.length, metric);
-    }
+    struct key key;
+    key_make(&key, family, values);
+    struct weft_metric *metric = find(family, &key);
     if (metric != NULL) {
         HASH_DEL(family->series, metric);
         family->series_count--;
