@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,19 +162,46 @@ static void sync_directory_of(const char *path)
     }
 }
 
-enum weft_status weft_file_write(const char *path, const void *data, size_t size_bytes, mode_t mode,
-                                 struct weft_error **error)
+/* A new file beside path, with the mode that the user's umask leaves. Its name is the caller's to free. */
+static int open_beside(const char *path, mode_t mode, char **ret_name)
+{
+    enum { TRIES = 100 };
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t number;
+        if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number) ||
+            asprintf(ret_name, "%s.%08x", path, number) < 0) {
+            *ret_name = NULL;
+            errno = ENOMEM;
+            return -1;
+        }
+        int file = open(*ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (file >= 0 || errno != EEXIST) {
+            return file;
+        }
+        free(*ret_name);
+        *ret_name = NULL;
+    }
+    return -1;
+}
+
+/* A device or a pipe is written to, never replaced. */
+static enum weft_status write_into(const char *path, const void *data, size_t size_bytes,
+                                   struct weft_error **error)
+{
+    cleanup_close int file = open(path, O_WRONLY | O_CLOEXEC);
+    return file >= 0 && write_all(file, data, size_bytes) ? WEFT_OK
+                                                          : fail(error, errno, "can't write", path);
+}
+
+static enum weft_status replace(const char *path, const void *data, size_t size_bytes, mode_t mode,
+                                struct weft_error **error)
 {
     cleanup_free char *temporary = NULL;
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-        temporary = NULL;
-        return weft_error_set_out_of_memory(error);
-    }
-    int file = mkostemp(temporary, O_CLOEXEC);
+    int file = open_beside(path, mode, &temporary);
     if (file < 0) {
         return fail(error, errno, "can't write beside", path);
     }
-    bool fine = fchmod(file, mode) == 0 && write_all(file, data, size_bytes) && fsync(file) == 0;
+    bool fine = write_all(file, data, size_bytes) && fsync(file) == 0;
     int number = errno;
     if (close(file) != 0 && fine) {
         fine = false;
@@ -189,6 +217,17 @@ enum weft_status weft_file_write(const char *path, const void *data, size_t size
     }
     sync_directory_of(path);
     return WEFT_OK;
+}
+
+enum weft_status weft_file_write(const char *path, const void *data, size_t size_bytes, mode_t mode,
+                                 struct weft_error **error)
+{
+    struct stat status;
+    cleanup_free char *target = realpath(path, NULL); /* what a link points to, not the link */
+    if (target != NULL && stat(target, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return write_into(target, data, size_bytes, error);
+    }
+    return replace(target != NULL ? target : path, data, size_bytes, mode, error);
 }
 
 enum weft_status weft_directory_make(const char *path, struct weft_error **error)

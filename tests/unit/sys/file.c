@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,12 +87,41 @@ static void test_directories_are_made_and_listed(void **state)
     assert_status(weft_directory_make(path_of("deep/er/a"), NULL), WEFT_ALREADY_EXISTS);
 }
 
+static void test_the_umask_holds_and_only_files_are_replaced(void **state)
+{
+    (void)state;
+    struct stat about;
+    char byte;
+    mode_t before = umask(027);
+    assert_ok(weft_file_write(path_of("masked"), "x", 1, 0666, NULL), NULL);
+    umask(before);
+    assert_int_equal(stat(path_of("masked"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0640);
+
+    assert_int_equal(symlink("masked", path_of("link")), 0);
+    assert_ok(weft_file_write(path_of("link"), "yy", 2, 0666, NULL), NULL);
+    assert_int_equal(lstat(path_of("link"), &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
+    assert_int_equal(stat(path_of("masked"), &about), 0);
+    assert_int_equal(about.st_size, 2);
+
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    int reader = open(path_of("pipe"), O_RDONLY | O_NONBLOCK);
+    assert_ok(weft_file_write(path_of("pipe"), "z", 1, 0666, NULL), NULL);
+    assert_int_equal(read(reader, &byte, 1), 1);
+    close(reader);
+    assert_int_equal(lstat(path_of("pipe"), &about), 0);
+    assert_true(S_ISFIFO(about.st_mode));
+    assert_int_equal(unlink(path_of("pipe")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_is_read),
         cmocka_unit_test(test_limits_and_absences_are_said),
         cmocka_unit_test(test_directories_are_made_and_listed),
+        cmocka_unit_test(test_the_umask_holds_and_only_files_are_replaced),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
