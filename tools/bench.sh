@@ -1,7 +1,9 @@
 # ./run bench NAME [--quick]: a release build, then tests/bench/NAME.
 # shellcheck shell=sh disable=SC2154
 name=${1:-}
-[ -n "$name" ] && [ -x "tests/bench/$name" ] || die "say which bench: $(cd tests/bench && find . -maxdepth 1 -type f -perm -u+x | sed 's|./||' | sort | tr '\n' ' ')"
+if [ -z "$name" ] || [ ! -x "tests/bench/$name" ]; then
+    die "say which bench: $(cd tests/bench && find . -maxdepth 1 -type f -perm -u+x | sed 's|./||' | sort | tr '\n' ' ')"
+fi
 shift
 need_deps test bench
 setup_build build-release --buildtype=release

@@ -16,11 +16,12 @@ cp /etc/resolv.conf /etc/hosts "$root/etc/"
 cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
 [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
 env | grep -E '^(PIP_[A-Z_]+|GOPROXY|GOSUMDB|SSL_CERT_(FILE|DIR)|(http|https|no)_proxy|HTTPS?_PROXY|NO_PROXY)=' >"$root/root/registries" || :
-for file in $(sed -n 's/^[A-Z_]*=\(\/.*\)/\1/p' "$root/root/registries"); do
+sed -n 's/^[A-Z_]*=\(\/.*\)/\1/p' "$root/root/registries" | while read -r file; do
     [ ! -f "$file" ] || { mkdir -p "$root${file%/*}" && cp -L "$file" "$root$file"; }
 done
 
 git clone -q . "$root/root/weft"
+# shellcheck disable=SC2016 # the inner shell expands it
 unshare -m sh -euc '
     mount --make-rprivate /
     mount -t proc proc "$1/proc"

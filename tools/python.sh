@@ -1,7 +1,6 @@
 # The tests' own Python environment, build-deps/python: Debian's Python and the packages of tools/requirements.txt. Made
-# once, and again only where the list changed, so a second run asks no network. Sourced; sets $python.
+# once, and again only where the list changed, so a second run asks no network. Sourced.
 # shellcheck shell=sh disable=SC2154
-python=$PWD/$deps/python/bin/python3
 
 need_python() {
     wanted=$(cksum <tools/requirements.txt)
