@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 static bool copy_string(const char *from, char **ret_to)
 {
     if (from == NULL) {
@@ -399,7 +401,7 @@ void weft_message_fini(struct weft_message *message)
 
 struct weft_message *weft_message_new(enum weft_message_kind kind)
 {
-    struct weft_message *message = calloc(1, sizeof(*message));
+    struct weft_message *message = weft_zeroed(sizeof(*message));
     if (message != NULL) {
         message->kind = kind;
     }

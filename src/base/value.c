@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 struct weft_value {
     atomic_uint references;
     enum weft_datatype datatype;
@@ -84,7 +86,7 @@ enum weft_status weft_value_new_slice(enum weft_datatype datatype, const struct 
     if (status != WEFT_OK) {
         return status;
     }
-    struct weft_value *value = calloc(1, sizeof(*value));
+    struct weft_value *value = weft_zeroed(sizeof(*value));
     if (value == NULL) {
         return weft_error_set_out_of_memory(error);
     }

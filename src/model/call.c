@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/zeroed.h"
 
 /* --- making one --- */
 
@@ -134,7 +135,7 @@ enum weft_status weft_inference_new(struct weft_model *model,
         return status;
     }
     struct layout layout = lay_out(&model->info, request);
-    struct weft_inference *inference = calloc(1, layout.total);
+    struct weft_inference *inference = weft_zeroed(layout.total);
     if (inference == NULL) {
         return weft_error_set_out_of_memory(error);
     }
