@@ -42,7 +42,7 @@ struct record_edge {
     bool known;  /* a report has said what it carried */
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
-    char lane_asked[16], lane_used[16], codec[16];
+    struct weft_label lane_asked, lane_used, codec;
 };
 
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };

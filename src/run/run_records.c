@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,8 +88,7 @@ static bool fill_edges(struct record *record, const struct weft_pipeline *pipeli
         edge->from_output = edges[i].from_output;
         edge->to_step = edges[i].to_step;
         edge->to_input = edges[i].to_input;
-        snprintf(edge->lane_asked, sizeof(edge->lane_asked), "%s",
-                 edges[i].lane != NULL ? edges[i].lane : "auto");
+        edge->lane_asked = weft_label_of(edges[i].lane != NULL ? edges[i].lane : "auto");
     }
     return true;
 }
@@ -181,10 +179,8 @@ static void note_crossing(struct record *record, uint32_t from_step, uint32_t fr
         edge->raw_bytes = transfer->raw_bytes;
         edge->wire_bytes = first ? transfer->wire_bytes : 0;
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
-        snprintf(edge->lane_used, sizeof(edge->lane_used), "%s",
-                 transfer->lane_used != NULL ? transfer->lane_used : "");
-        snprintf(edge->codec, sizeof(edge->codec), "%s",
-                 transfer->codec != NULL ? transfer->codec : "");
+        edge->lane_used = transfer->lane_used;
+        edge->codec = transfer->codec;
         first = false;
     }
 }
@@ -197,8 +193,8 @@ void record_sent(struct record *record, const struct weft_request *request, uint
         .raw_bytes = raw_bytes,
         .wire_bytes = outcome->wire_bytes,
         .copied_bytes = outcome->copied_bytes,
-        .lane_used = (char *)outcome->lane,
-        .codec = (char *)outcome->codec,
+        .lane_used = weft_label_of(outcome->lane),
+        .codec = weft_label_of(outcome->codec),
     };
     record->gateway_out_bytes += raw_bytes;
     note_crossing(record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
@@ -285,9 +281,9 @@ static void write_edge(struct weft_text *text, const struct record *record,
     if (edge->to_step == WEFT_STEP_GATEWAY) {
         member(text, "output", record->outputs[edge->to_input]);
     }
-    member(text, "lane_asked", edge->lane_asked);
-    member(text, "lane_used", edge->lane_used);
-    member(text, "codec", edge->codec);
+    member(text, "lane_asked", edge->lane_asked.text);
+    member(text, "lane_used", edge->lane_used.text);
+    member(text, "codec", edge->codec.text);
     weft_text_printf(text,
                      "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64
                      ",\"copied_bytes\":%" PRIu64 "}",

@@ -193,19 +193,26 @@ bool weft_protobuf_is_bytes(struct weft_protobuf_reader *reader,
     return field->wire == WEFT_PROTOBUF_LENGTH || fail(reader, wrong_wire);
 }
 
-char *weft_protobuf_string(struct weft_protobuf_reader *reader,
+bool weft_protobuf_is_text(struct weft_protobuf_reader *reader,
                            const struct weft_protobuf_field *field, size_t max_bytes)
 {
     if (!weft_protobuf_is_bytes(reader, field)) {
-        return NULL;
+        return false;
     }
     if (field->size_bytes > max_bytes) {
-        weft_protobuf_fail(reader, "is too long a text");
-        return NULL;
+        return fail(reader, "is too long a text");
     }
     if (!weft_utf8_valid((const char *)field->data, field->size_bytes) ||
         memchr(field->data, 0, field->size_bytes) != NULL) {
-        weft_protobuf_fail(reader, "is not a text in UTF-8");
+        return fail(reader, "is not a text in UTF-8");
+    }
+    return true;
+}
+
+char *weft_protobuf_string(struct weft_protobuf_reader *reader,
+                           const struct weft_protobuf_field *field, size_t max_bytes)
+{
+    if (!weft_protobuf_is_text(reader, field, max_bytes)) {
         return NULL;
     }
     char *string = malloc(field->size_bytes + 1);
