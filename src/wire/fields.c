@@ -316,16 +316,32 @@ static void fill_strings(struct weft_protobuf_reader *reader, const struct weft_
     }
 }
 
+/* Index of the field of that number, fields_count if none. Fields mostly come in the order of their
+ * table, so the search goes round from the one before. */
+static size_t find_field(const struct weft_fields *fields, size_t before, uint32_t number)
+{
+    for (size_t i = before; i < fields->fields_count; i++) {
+        if (fields->fields[i].number == number) {
+            return i;
+        }
+    }
+    for (size_t i = 0; i < before; i++) {
+        if (fields->fields[i].number == number) {
+            return i;
+        }
+    }
+    return fields->fields_count;
+}
+
 void weft_fields_read(struct weft_protobuf_reader *reader, const struct weft_fields *fields,
                       void *structure, const struct weft_slice *whole, struct weft_error **error)
 {
     struct weft_protobuf_field seen;
+    size_t i = 0;
     while (weft_protobuf_next(reader, &seen)) {
-        for (size_t i = 0; i < fields->fields_count; i++) {
-            if (fields->fields[i].number == seen.number) {
-                read_field(reader, &seen, &fields->fields[i], structure, whole, error);
-                break;
-            }
+        i = find_field(fields, i, seen.number);
+        if (i < fields->fields_count) {
+            read_field(reader, &seen, &fields->fields[i], structure, whole, error);
         }
     }
     if (reader->failure == NULL) {
