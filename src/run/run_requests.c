@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "base/zeroed.h"
 #include "run/run_parts.h"
 
 static void gateway_part(void *context, struct weft_request *request, uint32_t output,
@@ -196,7 +197,8 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
                                const struct weft_pipeline *pipeline, struct weft_error **error)
 {
     struct weft_run *run = call->run;
-    cleanup_free struct weft_value **inputs = calloc(pipeline->inputs_count + 1, sizeof(*inputs));
+    cleanup_free struct weft_value **inputs =
+        weft_zeroed((pipeline->inputs_count + 1) * sizeof(*inputs));
     if (inputs == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -242,7 +244,7 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
     if (status != WEFT_OK) {
         return status;
     }
-    struct weft_run_call *call = calloc(1, sizeof(*call));
+    struct weft_run_call *call = weft_zeroed(sizeof(*call));
     if (call == NULL) {
         return weft_error_set_out_of_memory(error);
     }

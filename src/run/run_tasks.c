@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "join/join.h"
 #include "run/run_parts.h"
 
@@ -161,7 +162,8 @@ static enum weft_status infer(struct running *running, struct weft_model *model,
     const struct weft_task *task = running->task;
     cleanup_values struct weft_values inputs = {0};
     WEFT_CLEANUP(weft_parameters_fini) struct weft_parameters parameters = {0};
-    cleanup_free const char **wanted = calloc(task->step->outputs_count + 1, sizeof(*wanted));
+    cleanup_free const char **wanted =
+        weft_zeroed((task->step->outputs_count + 1) * sizeof(*wanted));
     if (wanted == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -247,7 +249,7 @@ void task_start(void *context, struct weft_task *task)
     running->start_ns = wall_ns();
     weft_deferred_init(&running->late_end, late_end, running);
     run->tasks_open++;
-    running->outputs = calloc(task->step->outputs_count + 1, sizeof(struct weft_value *));
+    running->outputs = weft_zeroed((task->step->outputs_count + 1) * sizeof(struct weft_value *));
     if (running->outputs == NULL) {
         struct weft_error *error = NULL;
         (void)weft_error_set_out_of_memory(&error);

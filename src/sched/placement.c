@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 /* In units of one step's duration. A transfer costs something, so that neighbours stay together
  * unless they can run at the same time. */
 #define STEP_COST 1.0
@@ -200,7 +202,7 @@ enum weft_status weft_place(const struct weft_placement_step *steps, size_t step
                             const struct weft_placement_node *nodes, size_t nodes_count,
                             uint32_t gateway_node, uint32_t *ret_nodes, struct weft_error **error)
 {
-    cleanup_free double *finish = calloc(steps_count + 1, sizeof(double));
+    cleanup_free double *finish = weft_zeroed((steps_count + 1) * sizeof(double));
     if (finish == NULL) {
         return weft_error_set_out_of_memory(error);
     }

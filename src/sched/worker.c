@@ -258,26 +258,16 @@ static uint64_t saturating_add(uint64_t a, uint64_t b)
 
 /* A run is one block: itself, its works, and of each of them the inputs, the host's data, and which
  * outputs have streamed. */
-static size_t padded(size_t size_bytes)
-{
-    return (size_bytes + 15) / 16 * 16;
-}
-
 static size_t run_bytes(const struct weft_worker *worker, const struct weft_node_plan *content)
 {
-    size_t total = padded(sizeof(struct run)) + padded(content->tasks_count * sizeof(struct work));
+    size_t total =
+        weft_padded(sizeof(struct run)) + weft_padded(content->tasks_count * sizeof(struct work));
     for (size_t i = 0; i < content->tasks_count; i++) {
-        total += padded(content->tasks[i].inputs_count * sizeof(struct weft_value *)) +
-                 padded(worker->host.task_bytes) + padded(content->tasks[i].outputs_count);
+        total += weft_padded(content->tasks[i].inputs_count * sizeof(struct weft_value *)) +
+                 weft_padded(worker->host.task_bytes) +
+                 weft_padded(content->tasks[i].outputs_count);
     }
     return total;
-}
-
-static void *carve(char **rest, size_t size_bytes)
-{
-    void *part = *rest;
-    *rest += padded(size_bytes);
-    return part;
 }
 
 static void works_init(const struct weft_worker *worker, struct run *run, char *rest)
@@ -291,7 +281,7 @@ static void works_init(const struct weft_worker *worker, struct run *run, char *
         [TASK_DONE] = {"done", 0},
     };
     const struct weft_node_plan *content = &run->plan->content;
-    run->works = carve(&rest, content->tasks_count * sizeof(*run->works));
+    run->works = weft_take_part(&rest, content->tasks_count * sizeof(*run->works));
     for (size_t i = 0; i < content->tasks_count; i++) {
         struct work *work = &run->works[i];
         const struct weft_plan_task *step = &content->tasks[i];
@@ -306,9 +296,9 @@ static void works_init(const struct weft_worker *worker, struct run *run, char *
         work->task.trace = run->trace;
         work->task.attempt = run->attempt;
         work->task.deadline_ns = run->deadline_ns;
-        work->task.inputs = carve(&rest, step->inputs_count * sizeof(struct weft_value *));
-        work->task.host_data = carve(&rest, worker->host.task_bytes);
-        work->streamed = carve(&rest, step->outputs_count);
+        work->task.inputs = weft_take_part(&rest, step->inputs_count * sizeof(struct weft_value *));
+        work->task.host_data = weft_take_part(&rest, worker->host.task_bytes);
+        work->streamed = weft_take_part(&rest, step->outputs_count);
         work->missing = step->after_count;
         for (size_t input = 0; input < step->inputs_count; input++) {
             work->task.inputs[input] = weft_value_ref(step->inputs[input].constant);
@@ -347,7 +337,7 @@ static struct run *run_new(struct weft_worker *worker, struct plan *plan,
     run->id = steal(&deliver->id);
     run->parameters = deliver->parameters;
     deliver->parameters = (struct weft_parameters){0};
-    works_init(worker, run, (char *)run + padded(sizeof(*run)));
+    works_init(worker, run, (char *)run + weft_padded(sizeof(*run)));
     HASH_ADD(hh, worker->runs, request, sizeof(run->request), run);
     if (!weft_map_added(run)) {
         run_free(run);
