@@ -55,7 +55,8 @@ struct record_step {
     bool cache_hit;
 };
 
-/* What is told about a request, while it runs and for some time afterwards. */
+/* What is told about a request, while it runs and for some time afterwards: one block, but for the
+ * steps' nodes and the error. */
 struct record {
     struct weft_list link; /* in weft_run.records */
     char *id, *pipeline, *version;
@@ -68,12 +69,8 @@ struct record {
     size_t steps_count;
     struct record_edge *edges;
     size_t edges_count;
-    struct weft_pipeline_edge
-        *plan_edges; /* borrowed from nothing: lane pointers are not used after start */
-    char **outputs;  /* names for edges to the gateway, and inputs for edges from it */
-    size_t outputs_count;
+    char **outputs; /* names for edges to the gateway, and inputs for edges from it */
     char **inputs;
-    size_t inputs_count;
 };
 
 struct weft_run_call {
