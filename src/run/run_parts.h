@@ -101,6 +101,7 @@ struct weft_run {
     struct node_session **sessions;
     size_t sessions_count;
 
+    uint64_t now_ns;           /* when the engine was last called: see come_in */
     struct weft_list local;    /* of local_message */
     struct weft_deferred pump; /* brings local messages and sets the timer */
     struct weft_timer timer;
@@ -123,6 +124,9 @@ struct weft_run {
 };
 
 /* run.c */
+/* Reads the clock. Every way into the engine that leads to `sched` does so, once; what follows from
+ * it uses run->now_ns: reading the clock costs as much as making a message. */
+uint64_t come_in(struct weft_run *run);
 void pump_soon(struct weft_run *run);
 uint64_t wall_ns(void);
 

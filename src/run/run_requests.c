@@ -42,7 +42,7 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
         (void)!name_outputs(request, outputs, &values, &own);
     }
     metrics_request(run, request->pipeline->name, weft_error_status(own),
-                    weft_loop_now_ns() - call->started_ns);
+                    run->now_ns - call->started_ns);
     if (call->record != NULL) {
         record_ended(call->record, own, weft_values_size_bytes(&values));
     }
@@ -238,6 +238,7 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
     if (run->closing) {
         return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", run->name);
     }
+    uint64_t now_ns = come_in(run);
     struct weft_pipeline *pipeline = NULL;
     enum weft_status status =
         pipeline_resolve(run, request->name, request->version, &pipeline, error);
@@ -251,7 +252,7 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
     call->run = run;
     call->events = events;
     call->context = context;
-    call->started_ns = weft_loop_now_ns();
+    call->started_ns = now_ns;
     status = submit(call, request, pipeline, error);
     if (status != WEFT_OK) {
         metrics_request(run, pipeline->name, status, 0);
@@ -273,6 +274,7 @@ const char *weft_run_call_version(const struct weft_run_call *call)
 void weft_run_cancel(struct weft_run_call *call)
 {
     if (!call->ended) {
+        (void)come_in(call->run);
         weft_gateway_cancel(call->run->gateway, call->request);
         pump_soon(call->run);
     }

@@ -11,7 +11,6 @@ struct running {
     struct weft_run *run;
     struct weft_task *task;
     struct weft_value **outputs; /* by index of the step's outputs */
-    uint64_t start_ns;           /* wall clock */
     uint64_t compute_ns;
     uint64_t generation;
     struct weft_error *error;
@@ -49,11 +48,12 @@ static void end(struct running *running)
 {
     struct weft_run *run = running->run;
     struct weft_task *task = running->task;
+    uint64_t end_ns = wall_ns();
     struct weft_task_result result = {
         .error = running->error,
         .outputs = running->outputs,
-        .start_ns = running->start_ns,
-        .end_ns = wall_ns(),
+        .start_ns = end_ns - running->compute_ns,
+        .end_ns = end_ns,
         .pid = run->pid,
         .model_generation = running->generation,
     };
@@ -63,7 +63,7 @@ static void end(struct running *running)
     struct weft_error *error = running->error;
     size_t outputs_count = task->step->outputs_count;
     run->tasks_open--;
-    weft_worker_finished(run->worker, task, &result, weft_loop_now_ns());
+    weft_worker_finished(run->worker, task, &result, come_in(run));
     pump_soon(run);
     for (size_t i = 0; outputs != NULL && i < outputs_count; i++) {
         weft_value_unref(outputs[i]);
@@ -108,8 +108,8 @@ static void model_part(void *context, const struct weft_values *values)
     enum weft_status status = WEFT_OUT_OF_MEMORY;
     if (outputs != NULL) {
         pick(step, values, outputs);
-        status = weft_worker_part(running->run->worker, running->task, outputs, weft_loop_now_ns(),
-                                  &error);
+        status = weft_worker_part(running->run->worker, running->task, outputs,
+                                  come_in(running->run), &error);
         pump_soon(running->run);
         for (size_t i = 0; i < step->outputs_count; i++) {
             weft_value_unref(outputs[i]);
@@ -131,7 +131,6 @@ static void model_done(void *context, struct weft_error *error, const struct wef
     running->inference = NULL;
     running->compute_ns = usage->compute_ns;
     running->generation = usage->generation;
-    running->start_ns = wall_ns() - usage->compute_ns;
     if (error != NULL && running->error == NULL) {
         running->error = weft_error_ref(error);
     }
@@ -246,7 +245,6 @@ void task_start(void *context, struct weft_task *task)
     struct running *running = task->host_data;
     running->run = run;
     running->task = task;
-    running->start_ns = wall_ns();
     weft_deferred_init(&running->late_end, late_end, running);
     run->tasks_open++;
     running->outputs = weft_zeroed((task->step->outputs_count + 1) * sizeof(struct weft_value *));
