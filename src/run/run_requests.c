@@ -16,19 +16,23 @@ static void gateway_part(void *context, struct weft_request *request, uint32_t o
     }
 }
 
-/* The outputs under the pipeline's names. */
+/* The outputs under the pipeline's names, both borrowed: only the list is the caller's to free. */
 static enum weft_status name_outputs(const struct weft_request *request,
                                      struct weft_value *const *outputs,
                                      struct weft_values *ret_values, struct weft_error **error)
 {
-    enum weft_status status = WEFT_OK;
-    for (size_t i = 0; status == WEFT_OK && i < request->pipeline->outputs_count; i++) {
+    size_t count = request->pipeline->outputs_count;
+    ret_values->items = weft_zeroed((count + 1) * sizeof(*ret_values->items));
+    if (ret_values->items == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
         if (outputs[i] != NULL) {
-            status =
-                weft_values_add(ret_values, request->pipeline->outputs[i].name, outputs[i], error);
+            ret_values->items[ret_values->count++] =
+                (struct weft_named_value){request->pipeline->outputs[i].name, outputs[i]};
         }
     }
-    return status;
+    return WEFT_OK;
 }
 
 static void gateway_ended(void *context, struct weft_request *request, struct weft_error *error,
@@ -36,7 +40,7 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
 {
     struct weft_run *run = context;
     struct weft_run_call *call = request->host_data;
-    cleanup_values struct weft_values values = {0};
+    struct weft_values values = {0};
     cleanup_error struct weft_error *own = weft_error_ref(error);
     if (own == NULL) {
         (void)!name_outputs(request, outputs, &values, &own);
@@ -48,6 +52,7 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
     }
     call->ended = true;
     call->events->done(call->context, own, own == NULL ? &values : NULL);
+    free(values.items);
 }
 
 static void gateway_reported(void *context, struct weft_request *request,

@@ -141,16 +141,10 @@ static void model_done(void *context, struct weft_error *error, const struct wef
 }
 
 /* The step's own parameters win over the request's. */
-static enum weft_status collect(const struct weft_task *task, struct weft_values *inputs,
-                                struct weft_parameters *parameters, struct weft_error **error)
+static enum weft_status collect(const struct weft_task *task, struct weft_parameters *parameters,
+                                struct weft_error **error)
 {
-    enum weft_status status = WEFT_OK;
-    for (size_t i = 0; status == WEFT_OK && i < task->step->inputs_count; i++) {
-        status = weft_values_add(inputs, task->step->inputs[i].name, task->inputs[i], error);
-    }
-    if (status == WEFT_OK) {
-        status = weft_parameters_merge(parameters, &task->step->parameters, error);
-    }
+    enum weft_status status = weft_parameters_merge(parameters, &task->step->parameters, error);
     return status == WEFT_OK ? weft_parameters_merge(parameters, task->parameters, error) : status;
 }
 
@@ -159,22 +153,28 @@ static enum weft_status infer(struct running *running, struct weft_model *model,
 {
     static const struct weft_model_events events = {model_part, model_done};
     const struct weft_task *task = running->task;
-    cleanup_values struct weft_values inputs = {0};
+    size_t inputs_count = task->step->inputs_count;
+    /* Names and values stay the plan's and the task's. */
+    cleanup_free struct weft_named_value *inputs =
+        weft_zeroed((inputs_count + 1) * sizeof(*inputs));
     WEFT_CLEANUP(weft_parameters_fini) struct weft_parameters parameters = {0};
     cleanup_free const char **wanted =
         weft_zeroed((task->step->outputs_count + 1) * sizeof(*wanted));
-    if (wanted == NULL) {
+    if (inputs == NULL || wanted == NULL) {
         return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = 0; i < inputs_count; i++) {
+        inputs[i] = (struct weft_named_value){task->step->inputs[i].name, task->inputs[i]};
     }
     for (size_t i = 0; i < task->step->outputs_count; i++) {
         wanted[i] = task->step->outputs[i].name;
     }
-    enum weft_status status = collect(task, &inputs, &parameters, error);
+    enum weft_status status = collect(task, &parameters, error);
     if (status != WEFT_OK) {
         return status;
     }
     struct weft_model_request request = {
-        .inputs = &inputs,
+        .inputs = &(struct weft_values){inputs, inputs_count, inputs_count},
         .parameters = &parameters,
         .wanted = wanted,
         .wanted_count = task->step->outputs_count,
