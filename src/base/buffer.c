@@ -25,19 +25,19 @@ static void release_taken(struct weft_buffer *buffer) {
     free(taken);
 }
 
+/* Aligned by hand: aligned_alloc takes none of the blocks that a thread has just given back. */
 struct weft_buffer *weft_buffer_new(size_t size_bytes) {
-    _Static_assert(sizeof(struct weft_buffer) <= ALIGNMENT_BYTES, "the header takes one aligned unit");
     size_t whole_bytes = 0;
-    if (__builtin_add_overflow(size_bytes, 2 * ALIGNMENT_BYTES - 1, &whole_bytes)) {
+    if (__builtin_add_overflow(size_bytes, sizeof(struct weft_buffer) + ALIGNMENT_BYTES - 1, &whole_bytes)) {
         return NULL;
     }
-    whole_bytes -= whole_bytes % ALIGNMENT_BYTES;
-    struct weft_buffer *buffer = aligned_alloc(ALIGNMENT_BYTES, whole_bytes);
+    struct weft_buffer *buffer = malloc(whole_bytes);
     if (buffer == NULL) {
         return NULL;
     }
+    size_t past_aligned = (uintptr_t)(buffer + 1) % ALIGNMENT_BYTES;
     atomic_init(&buffer->references, 1);
-    buffer->data = (uint8_t *)buffer + ALIGNMENT_BYTES;
+    buffer->data = (uint8_t *)(buffer + 1) + (past_aligned == 0 ? 0 : ALIGNMENT_BYTES - past_aligned);
     buffer->size_bytes = size_bytes;
     buffer->release = release_own;
     buffer->owner = NULL;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 static bool copy_string(const char *from, char **ret_to)
 {
     if (from == NULL) {
@@ -319,13 +321,17 @@ bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_pla
     return true;
 }
 
+struct weft_label weft_label_of(const char *text)
+{
+    struct weft_label label = {0};
+    if (text != NULL) {
+        memcpy(label.text, text, strnlen(text, WEFT_LABEL_MAX));
+    }
+    return label;
+}
+
 void weft_report_fini(struct weft_report *report)
 {
-    for (size_t i = 0; i < report->transfers_count; i++) {
-        free(report->transfers[i].lane_asked);
-        free(report->transfers[i].lane_used);
-        free(report->transfers[i].codec);
-    }
     free(report->transfers);
     weft_error_unref(report->error);
     *report = (struct weft_report){0};
@@ -334,23 +340,13 @@ void weft_report_fini(struct weft_report *report)
 bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_report)
 {
     struct weft_report copy = *report;
-    copy.error = weft_error_ref(report->error);
-    copy.transfers_count = 0;
-    bool copied = allocate(report->transfers_count, sizeof(*report->transfers), &copy.transfers);
-    for (size_t i = 0; copied && i < report->transfers_count; i++) {
-        const struct weft_report_transfer *from = &report->transfers[i];
-        struct weft_report_transfer *to = &copy.transfers[i];
-        *to = *from;
-        to->lane_asked = to->lane_used = to->codec = NULL;
-        copy.transfers_count = i + 1;
-        copied = copy_string(from->lane_asked, &to->lane_asked) &&
-                 copy_string(from->lane_used, &to->lane_used) &&
-                 copy_string(from->codec, &to->codec);
-    }
-    if (!copied) {
-        weft_report_fini(&copy);
+    if (!allocate(report->transfers_count, sizeof(*report->transfers), &copy.transfers)) {
         return false;
     }
+    for (size_t i = 0; i < report->transfers_count; i++) {
+        copy.transfers[i] = report->transfers[i];
+    }
+    copy.error = weft_error_ref(report->error);
     *ret_report = copy;
     return true;
 }
@@ -399,7 +395,7 @@ void weft_message_fini(struct weft_message *message)
 
 struct weft_message *weft_message_new(enum weft_message_kind kind)
 {
-    struct weft_message *message = calloc(1, sizeof(*message));
+    struct weft_message *message = weft_zeroed(sizeof(*message));
     if (message != NULL) {
         message->kind = kind;
     }

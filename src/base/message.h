@@ -35,6 +35,7 @@ enum {
     WEFT_PLAN_EDGES_MAX = 16384, /* 16 per step */
     WEFT_NODE_MODELS_MAX = 1024, /* models that one node announces */
     WEFT_NODE_TAGS_MAX = 64,
+    WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
 };
 
 /* A request, unique in the cluster: its gateway's boot generation and a number that the gateway
@@ -166,6 +167,11 @@ enum weft_report_kind {
     WEFT_REPORT_FAILED = 3,
 };
 
+/* The name of a lane or codec, "" = none: there are three in every transfer of every request. */
+struct weft_label {
+    char text[WEFT_LABEL_MAX + 1];
+};
+
 /* What one edge carried, as its sender saw it. */
 struct weft_report_transfer {
     uint32_t output;  /* index of the task's output */
@@ -173,9 +179,9 @@ struct weft_report_transfer {
     uint64_t raw_bytes;
     uint64_t wire_bytes;   /* 0 where it stayed in the process */
     uint64_t copied_bytes; /* in user space, by the sender */
-    char *lane_asked;
-    char *lane_used;
-    char *codec;
+    struct weft_label lane_asked;
+    struct weft_label lane_used;
+    struct weft_label codec;
 };
 
 struct weft_report {
@@ -257,8 +263,8 @@ struct weft_envelope {
                              one is stale */
     uint64_t peer_incarnation; /* of the receiver's end, as far as the sender knows; 0 = not yet */
     uint64_t sequence;         /* from 1 within the incarnation */
-    uint64_t acknowledged;     /* every message of peer_incarnation up to this has arrived; without a
-                                  peer_incarnation: ends of the receiver up to this one are given up */
+    uint64_t acknowledged; /* every message of peer_incarnation up to this has arrived; without a
+                              peer_incarnation: ends of the receiver up to this one are given up */
     struct weft_message *message;
 };
 
@@ -284,6 +290,8 @@ WEFT_MUST_CHECK bool weft_needs_copy(const struct weft_needs *needs, struct weft
 void weft_node_plan_fini(struct weft_node_plan *plan);
 WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan,
                                          struct weft_node_plan *ret_plan);
+/* NULL = none; a longer text is cut. */
+struct weft_label weft_label_of(const char *text);
 void weft_report_fini(struct weft_report *report);
 WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report,
                                       struct weft_report *ret_report);

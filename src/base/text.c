@@ -88,8 +88,19 @@ static size_t utf8_sequence(const unsigned char *bytes, size_t length) {
     return needed;
 }
 
+/* Whether eight bytes are all ASCII. */
+static bool eight_ascii(const char *bytes) {
+    uint64_t eight = 0;
+    memcpy(&eight, bytes, sizeof(eight));
+    return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool weft_utf8_valid(const char *bytes, size_t length) {
     for (size_t offset = 0; offset < length;) {
+        if (length - offset >= 8 && eight_ascii(bytes + offset)) {
+            offset += 8;
+            continue;
+        }
         size_t sequence = utf8_sequence((const unsigned char *)bytes + offset, length - offset);
         if (sequence == 0) {
             return false;

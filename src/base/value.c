@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 struct weft_value {
     atomic_uint references;
     enum weft_datatype datatype;
@@ -53,10 +55,10 @@ static enum weft_status check_elements(const uint8_t *data, size_t size_bytes, u
 
 enum weft_status weft_value_check(enum weft_datatype datatype, const struct weft_shape *shape, const void *data,
                                   size_t size_bytes, struct weft_error **error) {
-    char shape_text[256];
-    weft_shape_format(shape, shape_text, sizeof(shape_text));
+    char shape_text[256]; /* written where it is needed only: every value of every message comes by here */
     uint64_t elements = 0;
     if (!weft_shape_elements(shape, &elements)) {
+        weft_shape_format(shape, shape_text, sizeof(shape_text));
         return weft_error_set(error, WEFT_INVALID_ARGUMENT, "shape %s is not one a tensor can have", shape_text);
     }
     if (datatype == WEFT_BYTES) {
@@ -64,10 +66,12 @@ enum weft_status weft_value_check(enum weft_datatype datatype, const struct weft
     }
     uint64_t needed_bytes = 0;
     if (!weft_shape_size_bytes(shape, datatype, &needed_bytes)) {
+        weft_shape_format(shape, shape_text, sizeof(shape_text));
         return weft_error_set(error, WEFT_INVALID_ARGUMENT, "shape %s of %s is larger than any memory", shape_text,
                               weft_datatype_name(datatype));
     }
     if (needed_bytes != size_bytes) {
+        weft_shape_format(shape, shape_text, sizeof(shape_text));
         return weft_error_set(error, WEFT_INVALID_ARGUMENT,
                               "%s of shape %s needs %" PRIu64 " bytes, but %zu were given",
                               weft_datatype_name(datatype), shape_text, needed_bytes, size_bytes);
@@ -82,7 +86,7 @@ enum weft_status weft_value_new_slice(enum weft_datatype datatype, const struct 
     if (status != WEFT_OK) {
         return status;
     }
-    struct weft_value *value = calloc(1, sizeof(*value));
+    struct weft_value *value = weft_zeroed(sizeof(*value));
     if (value == NULL) {
         return weft_error_set_out_of_memory(error);
     }

@@ -124,7 +124,7 @@ static void send_some(struct weft_connection *connection)
         }
         connection->blocked = sent < 0 || (size_t)sent < offered;
         if (sent > 0) {
-            connection->sent_ns = connection->link->clock.now_ns(NULL);
+            connection->sent_ns = weft_loop_looked_ns(connection->link->loop);
             weft_http_sent(connection->http, (size_t)sent);
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/zeroed.h"
 
 /* --- making one --- */
 
@@ -134,7 +135,7 @@ enum weft_status weft_inference_new(struct weft_model *model,
         return status;
     }
     struct layout layout = lay_out(&model->info, request);
-    struct weft_inference *inference = calloc(1, layout.total);
+    struct weft_inference *inference = weft_zeroed(layout.total);
     if (inference == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -262,14 +263,13 @@ static void answer(struct weft_inference *inference, struct weft_error *error)
     struct weft_values values = {inference->answer, inference->answer_count,
                                  inference->answer_count};
     static const struct weft_values none = {0};
-    uint64_t now_ns = weft_loop_now_ns();
     pthread_mutex_lock(&model->lock);
     uint64_t started_ns = inference->entered ? inference->started_ns : 0;
-    uint64_t ended_ns = inference->completed ? inference->completed_ns : now_ns;
+    uint64_t ended_ns = inference->completed ? inference->completed_ns : weft_loop_now_ns();
     uint64_t generation = model->generation;
     pthread_mutex_unlock(&model->lock);
     struct weft_model_usage usage = {
-        .queue_ns = (started_ns != 0 ? started_ns : now_ns) - inference->submitted_ns,
+        .queue_ns = (started_ns != 0 ? started_ns : ended_ns) - inference->submitted_ns,
         .compute_ns = started_ns != 0 ? ended_ns - started_ns : 0,
         .generation = generation,
     };

@@ -83,7 +83,7 @@ struct weft_inference {
     bool emitted;
     struct weft_mail parts_mail;
     struct weft_mail end_mail;
-    char misuse[160]; /* what the plugin did wrong, the first time; "" = nothing */
+    char misuse[128]; /* what the plugin did wrong, the first time; "" = nothing */
 
     atomic_bool given_up; /* the caller doesn't wait any more */
 

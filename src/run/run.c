@@ -29,10 +29,17 @@ static uint64_t next_deadline_ns(const struct weft_run *run)
 
 static void finish_if_closed(struct weft_run *run);
 
+uint64_t come_in(struct weft_run *run)
+{
+    run->now_ns = weft_loop_now_ns();
+    return run->now_ns;
+}
+
 /* Messages to this node itself, then whatever is due, then the timer. */
 static void pump(void *context)
 {
     struct weft_run *run = context;
+    uint64_t now_ns = come_in(run);
     for (struct weft_list *link; (link = weft_list_first(&run->local)) != NULL;) {
         struct local_message *local = weft_list_entry(link, struct local_message, link);
         weft_list_remove(link);
@@ -40,7 +47,6 @@ static void pump(void *context)
         weft_message_free(local->message);
         free(local);
     }
-    uint64_t now_ns = weft_loop_now_ns();
     if (now_ns >= weft_gateway_deadline_ns(run->gateway)) {
         weft_gateway_tick(run->gateway, now_ns);
     }
@@ -97,6 +103,7 @@ static enum weft_status copy_models(struct weft_run *run, struct weft_error **er
 void weft_run_models_changed(struct weft_run *run)
 {
     cleanup_error struct weft_error *error = NULL;
+    (void)come_in(run);
     run->cluster_version++;
     if (copy_models(run, &error) != WEFT_OK ||
         weft_gateway_node(run->gateway, &run->self, &error) != WEFT_OK) {
@@ -252,6 +259,7 @@ void weft_run_close(struct weft_run *run, void (*closed)(void *context), void *c
     run->closing = true;
     run->closed = closed;
     run->closed_context = context;
+    (void)come_in(run);
     weft_gateway_stop(run->gateway);
     weft_worker_stop(run->worker);
     weft_peers_close(run->peers, peers_closed, run);

@@ -42,7 +42,7 @@ struct record_edge {
     bool known;  /* a report has said what it carried */
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
-    char lane_asked[16], lane_used[16], codec[16];
+    struct weft_label lane_asked, lane_used, codec;
 };
 
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };
@@ -55,7 +55,8 @@ struct record_step {
     bool cache_hit;
 };
 
-/* What is told about a request, while it runs and for some time afterwards. */
+/* What is told about a request, while it runs and for some time afterwards: one block, but for the
+ * steps' nodes and the error. */
 struct record {
     struct weft_list link; /* in weft_run.records */
     char *id, *pipeline, *version;
@@ -68,12 +69,8 @@ struct record {
     size_t steps_count;
     struct record_edge *edges;
     size_t edges_count;
-    struct weft_pipeline_edge
-        *plan_edges; /* borrowed from nothing: lane pointers are not used after start */
-    char **outputs;  /* names for edges to the gateway, and inputs for edges from it */
-    size_t outputs_count;
+    char **outputs; /* names for edges to the gateway, and inputs for edges from it */
     char **inputs;
-    size_t inputs_count;
 };
 
 struct weft_run_call {
@@ -104,6 +101,7 @@ struct weft_run {
     struct node_session **sessions;
     size_t sessions_count;
 
+    uint64_t now_ns;           /* when the engine was last called: see come_in */
     struct weft_list local;    /* of local_message */
     struct weft_deferred pump; /* brings local messages and sets the timer */
     struct weft_timer timer;
@@ -126,6 +124,9 @@ struct weft_run {
 };
 
 /* run.c */
+/* Reads the clock. Every way into the engine that leads to `sched` does so, once; what follows from
+ * it uses run->now_ns: reading the clock costs as much as making a message. */
+uint64_t come_in(struct weft_run *run);
 void pump_soon(struct weft_run *run);
 uint64_t wall_ns(void);
 

@@ -18,9 +18,8 @@ static struct node_session *find(const struct weft_run *run, const char *name)
 
 void dispatch(struct weft_run *run, struct weft_message *message, const char *node)
 {
-    uint64_t now_ns = weft_loop_now_ns();
-    weft_gateway_message(run->gateway, message, node, now_ns);
-    weft_worker_message(run->worker, message, now_ns);
+    weft_gateway_message(run->gateway, message, node, run->now_ns);
+    weft_worker_message(run->worker, message, run->now_ns);
     pump_soon(run);
 }
 
@@ -28,7 +27,7 @@ static void node_lost(struct node_session *node)
 {
     struct weft_run *run = node->run;
     uint64_t generation = node->generation;
-    uint64_t now_ns = weft_loop_now_ns();
+    uint64_t now_ns = run->now_ns;
     const char *name = weft_peer_name(node->peer);
     node->generation = 0;
     run->cluster_version++;
@@ -83,7 +82,7 @@ static void session_deliver(void *context, struct weft_message *take_message)
 static void session_undelivered(void *context, struct weft_message *take_message)
 {
     struct node_session *node = context;
-    uint64_t now_ns = weft_loop_now_ns();
+    uint64_t now_ns = node->run->now_ns;
     weft_gateway_undelivered(node->run->gateway, take_message, weft_peer_name(node->peer), now_ns);
     weft_worker_undelivered(node->run->worker, take_message, weft_peer_name(node->peer), now_ns);
     weft_message_free(take_message);
@@ -99,7 +98,7 @@ static void say_hello(struct node_session *node)
                  "out of memory: node \"%s\" is not told of this one", weft_peer_name(node->peer));
         return;
     }
-    if (weft_session_send(node->session, message, weft_loop_now_ns(), &error) == WEFT_OK) {
+    if (weft_session_send(node->session, message, node->run->now_ns, &error) == WEFT_OK) {
         message = NULL;
     }
 }
@@ -173,7 +172,7 @@ static void connected(void *context, struct weft_peer *peer)
         return;
     }
     /* HELLO goes first, so that the other end knows who speaks. */
-    weft_session_connected(node->session, weft_loop_now_ns());
+    weft_session_connected(node->session, come_in(run));
     say_hello(node);
     pump_soon(run);
 }
@@ -183,7 +182,7 @@ static void disconnected(void *context, struct weft_peer *peer)
     struct weft_run *run = context;
     struct node_session *node = weft_peer_data(peer);
     if (node != NULL) {
-        weft_session_disconnected(node->session, weft_loop_now_ns());
+        weft_session_disconnected(node->session, come_in(run));
         pump_soon(run);
     }
 }
@@ -193,7 +192,7 @@ static void envelope_came(void *context, struct weft_peer *peer, struct weft_env
     struct weft_run *run = context;
     struct node_session *node = weft_peer_data(peer);
     if (node != NULL) {
-        weft_session_received(node->session, envelope, weft_loop_now_ns());
+        weft_session_received(node->session, envelope, come_in(run));
         pump_soon(run);
     }
 }
@@ -328,8 +327,7 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
         take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
             ? weft_value_size_bytes(take_message->deliver.value)
             : 0;
-    enum weft_status status =
-        weft_session_send(node->session, take_message, weft_loop_now_ns(), error);
+    enum weft_status status = weft_session_send(node->session, take_message, run->now_ns, error);
     if (status == WEFT_OK) {
         metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);
         ret_outcome->wire_bytes = run->sent.wire_bytes;

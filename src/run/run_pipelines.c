@@ -108,6 +108,7 @@ static enum weft_status add_entry(struct weft_run *run, struct pipeline_entry *t
 static enum weft_status replace(struct weft_run *run, struct pipeline_entry *entry,
                                 struct weft_pipeline *take_pipeline, struct weft_error **error)
 {
+    (void)come_in(run);
     enum weft_status status = weft_gateway_forget(run->gateway, entry->pipeline, error);
     if (status == WEFT_OK) {
         entry->pipeline = take_pipeline;

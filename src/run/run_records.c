@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "run/run_parts.h"
-
-static void names_free(char **names, size_t count)
-{
-    for (size_t i = 0; names != NULL && i < count; i++) {
-        free(names[i]);
-    }
-    free(names);
-}
 
 static void record_free(struct weft_run *run, struct record *record)
 {
     weft_list_remove(&record->link);
     run->records_count--;
-    for (size_t i = 0; record->steps != NULL && i < record->steps_count; i++) {
-        free(record->steps[i].name);
-        free(record->steps[i].model);
+    for (size_t i = 0; i < record->steps_count; i++) {
         free(record->steps[i].node);
     }
-    free(record->steps);
-    free(record->edges);
-    names_free(record->inputs, record->inputs_count);
-    names_free(record->outputs, record->outputs_count);
-    free(record->id);
-    free(record->pipeline);
-    free(record->version);
     weft_error_unref(record->error);
     free(record);
 }
@@ -54,66 +37,91 @@ static bool make_room(struct weft_run *run)
     return false;
 }
 
-static bool fill_steps(struct record *record, const struct weft_pipeline *pipeline)
+/* A record and all that it says of its pipeline is one block: laid out once with block NULL, for
+ * the size, and once in earnest. */
+struct layout {
+    char *block;
+    size_t used;
+};
+
+static void *part(struct layout *layout, size_t size_bytes)
 {
-    record->steps = calloc(pipeline->steps_count + 1, sizeof(*record->steps));
-    if (record->steps == NULL) {
-        return false;
-    }
-    record->steps_count = pipeline->steps_count;
+    void *at = layout->block != NULL ? layout->block + layout->used : NULL;
+    layout->used += weft_padded(size_bytes);
+    return at;
+}
+
+static char *text(struct layout *layout, const char *from)
+{
+    size_t size_bytes = strlen(from) + 1;
+    char *at = part(layout, size_bytes);
+    return at != NULL ? memcpy(at, from, size_bytes) : NULL;
+}
+
+static struct record_step *lay_out_steps(struct layout *layout,
+                                         const struct weft_pipeline *pipeline)
+{
+    struct record_step *steps = part(layout, pipeline->steps_count * sizeof(*steps));
     for (size_t i = 0; i < pipeline->steps_count; i++) {
-        record->steps[i].name = strdup(pipeline->steps[i].name);
-        record->steps[i].model = strdup(pipeline->steps[i].model);
-        if (record->steps[i].name == NULL || record->steps[i].model == NULL) {
-            return false;
+        struct record_step step = {
+            .name = text(layout, pipeline->steps[i].name),
+            .model = text(layout, pipeline->steps[i].model),
+        };
+        if (steps != NULL) {
+            steps[i] = step;
         }
     }
-    return true;
+    return steps;
 }
 
-static bool fill_edges(struct record *record, const struct weft_pipeline *pipeline)
+static struct record_edge *lay_out_edges(struct layout *layout,
+                                         const struct weft_pipeline_edge *from, size_t count)
 {
-    cleanup_free struct weft_pipeline_edge *edges = NULL;
-    size_t count = 0;
-    if (weft_pipeline_edges(pipeline, &edges, &count, NULL) != WEFT_OK) {
-        return false;
+    struct record_edge *edges = part(layout, count * sizeof(*edges));
+    for (size_t i = 0; edges != NULL && i < count; i++) {
+        edges[i] = (struct record_edge){
+            .from_step = from[i].from_step,
+            .from_output = from[i].from_output,
+            .to_step = from[i].to_step,
+            .to_input = from[i].to_input,
+            .lane_asked = weft_label_of(from[i].lane != NULL ? from[i].lane : "auto"),
+        };
     }
-    record->edges = calloc(count + 1, sizeof(*record->edges));
-    if (record->edges == NULL) {
-        return false;
-    }
-    record->edges_count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct record_edge *edge = &record->edges[i];
-        edge->from_step = edges[i].from_step;
-        edge->from_output = edges[i].from_output;
-        edge->to_step = edges[i].to_step;
-        edge->to_input = edges[i].to_input;
-        snprintf(edge->lane_asked, sizeof(edge->lane_asked), "%s",
-                 edges[i].lane != NULL ? edges[i].lane : "auto");
-    }
-    return true;
+    return edges;
 }
 
-static bool fill_names(struct record *record, const struct weft_pipeline *pipeline)
+static struct record *lay_out(struct layout *layout, const struct weft_pipeline *pipeline,
+                              const struct weft_pipeline_edge *edges, size_t edges_count,
+                              const char *id)
 {
-    record->inputs = calloc(pipeline->inputs_count + 1, sizeof(char *));
-    record->outputs = calloc(pipeline->outputs_count + 1, sizeof(char *));
-    if (record->inputs == NULL || record->outputs == NULL) {
-        return false;
-    }
-    record->inputs_count = pipeline->inputs_count;
-    record->outputs_count = pipeline->outputs_count;
-    bool copied = true;
+    struct record *record = part(layout, sizeof(*record));
+    struct record content = {
+        .id = text(layout, id),
+        .pipeline = text(layout, pipeline->name),
+        .version = text(layout, pipeline->version),
+        .steps = lay_out_steps(layout, pipeline),
+        .steps_count = pipeline->steps_count,
+        .edges = lay_out_edges(layout, edges, edges_count),
+        .edges_count = edges_count,
+        .inputs = part(layout, pipeline->inputs_count * sizeof(char *)),
+        .outputs = part(layout, pipeline->outputs_count * sizeof(char *)),
+    };
     for (size_t i = 0; i < pipeline->inputs_count; i++) {
-        record->inputs[i] = strdup(pipeline->inputs[i].name);
-        copied = copied && record->inputs[i] != NULL;
+        char *name = text(layout, pipeline->inputs[i].name);
+        if (content.inputs != NULL) {
+            content.inputs[i] = name;
+        }
     }
     for (size_t i = 0; i < pipeline->outputs_count; i++) {
-        record->outputs[i] = strdup(pipeline->outputs[i].name);
-        copied = copied && record->outputs[i] != NULL;
+        char *name = text(layout, pipeline->outputs[i].name);
+        if (content.outputs != NULL) {
+            content.outputs[i] = name;
+        }
     }
-    return copied;
+    if (record != NULL) {
+        *record = content;
+    }
+    return record;
 }
 
 /* Only requests that have a name can be asked about afterwards. NULL without memory, too: a record
@@ -125,23 +133,22 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
         (run->records_count >= WEFT_RUN_RECORDS_MAX && !make_room(run))) {
         return NULL;
     }
-    struct record *record = calloc(1, sizeof(*record));
-    if (record == NULL) {
+    cleanup_free struct weft_pipeline_edge *edges = NULL;
+    size_t edges_count = 0;
+    if (weft_pipeline_edges(pipeline, &edges, &edges_count, NULL) != WEFT_OK) {
         return NULL;
     }
-    weft_list_append(&run->records, &record->link);
-    run->records_count++;
-    record->id = strdup(id);
-    record->pipeline = strdup(pipeline->name);
-    record->version = strdup(pipeline->version);
+    struct layout layout = {0};
+    (void)lay_out(&layout, pipeline, edges, edges_count, id);
+    layout = (struct layout){.block = malloc(layout.used)};
+    if (layout.block == NULL) {
+        return NULL;
+    }
+    struct record *record = lay_out(&layout, pipeline, edges, edges_count, id);
     record->trace = *trace;
     record->start_ns = wall_ns();
-    if (record->id == NULL || record->pipeline == NULL || record->version == NULL ||
-        !fill_steps(record, pipeline) || !fill_edges(record, pipeline) ||
-        !fill_names(record, pipeline)) {
-        record_free(run, record);
-        return NULL;
-    }
+    weft_list_append(&run->records, &record->link);
+    run->records_count++;
     return record;
 }
 
@@ -181,10 +188,8 @@ static void note_crossing(struct record *record, uint32_t from_step, uint32_t fr
         edge->raw_bytes = transfer->raw_bytes;
         edge->wire_bytes = first ? transfer->wire_bytes : 0;
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
-        snprintf(edge->lane_used, sizeof(edge->lane_used), "%s",
-                 transfer->lane_used != NULL ? transfer->lane_used : "");
-        snprintf(edge->codec, sizeof(edge->codec), "%s",
-                 transfer->codec != NULL ? transfer->codec : "");
+        edge->lane_used = transfer->lane_used;
+        edge->codec = transfer->codec;
         first = false;
     }
 }
@@ -197,8 +202,8 @@ void record_sent(struct record *record, const struct weft_request *request, uint
         .raw_bytes = raw_bytes,
         .wire_bytes = outcome->wire_bytes,
         .copied_bytes = outcome->copied_bytes,
-        .lane_used = (char *)outcome->lane,
-        .codec = (char *)outcome->codec,
+        .lane_used = weft_label_of(outcome->lane),
+        .codec = weft_label_of(outcome->codec),
     };
     record->gateway_out_bytes += raw_bytes;
     note_crossing(record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
@@ -285,9 +290,9 @@ static void write_edge(struct weft_text *text, const struct record *record,
     if (edge->to_step == WEFT_STEP_GATEWAY) {
         member(text, "output", record->outputs[edge->to_input]);
     }
-    member(text, "lane_asked", edge->lane_asked);
-    member(text, "lane_used", edge->lane_used);
-    member(text, "codec", edge->codec);
+    member(text, "lane_asked", edge->lane_asked.text);
+    member(text, "lane_used", edge->lane_used.text);
+    member(text, "codec", edge->codec.text);
     weft_text_printf(text,
                      "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64
                      ",\"copied_bytes\":%" PRIu64 "}",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "base/zeroed.h"
 #include "run/run_parts.h"
 
 static void gateway_part(void *context, struct weft_request *request, uint32_t output,
@@ -15,19 +16,23 @@ static void gateway_part(void *context, struct weft_request *request, uint32_t o
     }
 }
 
-/* The outputs under the pipeline's names. */
+/* The outputs under the pipeline's names, both borrowed: only the list is the caller's to free. */
 static enum weft_status name_outputs(const struct weft_request *request,
                                      struct weft_value *const *outputs,
                                      struct weft_values *ret_values, struct weft_error **error)
 {
-    enum weft_status status = WEFT_OK;
-    for (size_t i = 0; status == WEFT_OK && i < request->pipeline->outputs_count; i++) {
+    size_t count = request->pipeline->outputs_count;
+    ret_values->items = weft_zeroed((count + 1) * sizeof(*ret_values->items));
+    if (ret_values->items == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
         if (outputs[i] != NULL) {
-            status =
-                weft_values_add(ret_values, request->pipeline->outputs[i].name, outputs[i], error);
+            ret_values->items[ret_values->count++] =
+                (struct weft_named_value){request->pipeline->outputs[i].name, outputs[i]};
         }
     }
-    return status;
+    return WEFT_OK;
 }
 
 static void gateway_ended(void *context, struct weft_request *request, struct weft_error *error,
@@ -35,18 +40,19 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
 {
     struct weft_run *run = context;
     struct weft_run_call *call = request->host_data;
-    cleanup_values struct weft_values values = {0};
+    struct weft_values values = {0};
     cleanup_error struct weft_error *own = weft_error_ref(error);
     if (own == NULL) {
         (void)!name_outputs(request, outputs, &values, &own);
     }
     metrics_request(run, request->pipeline->name, weft_error_status(own),
-                    weft_loop_now_ns() - call->started_ns);
+                    run->now_ns - call->started_ns);
     if (call->record != NULL) {
         record_ended(call->record, own, weft_values_size_bytes(&values));
     }
     call->ended = true;
     call->events->done(call->context, own, own == NULL ? &values : NULL);
+    free(values.items);
 }
 
 static void gateway_reported(void *context, struct weft_request *request,
@@ -196,7 +202,8 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
                                const struct weft_pipeline *pipeline, struct weft_error **error)
 {
     struct weft_run *run = call->run;
-    cleanup_free struct weft_value **inputs = calloc(pipeline->inputs_count + 1, sizeof(*inputs));
+    cleanup_free struct weft_value **inputs =
+        weft_zeroed((pipeline->inputs_count + 1) * sizeof(*inputs));
     if (inputs == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -236,20 +243,21 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
     if (run->closing) {
         return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", run->name);
     }
+    uint64_t now_ns = come_in(run);
     struct weft_pipeline *pipeline = NULL;
     enum weft_status status =
         pipeline_resolve(run, request->name, request->version, &pipeline, error);
     if (status != WEFT_OK) {
         return status;
     }
-    struct weft_run_call *call = calloc(1, sizeof(*call));
+    struct weft_run_call *call = weft_zeroed(sizeof(*call));
     if (call == NULL) {
         return weft_error_set_out_of_memory(error);
     }
     call->run = run;
     call->events = events;
     call->context = context;
-    call->started_ns = weft_loop_now_ns();
+    call->started_ns = now_ns;
     status = submit(call, request, pipeline, error);
     if (status != WEFT_OK) {
         metrics_request(run, pipeline->name, status, 0);
@@ -271,6 +279,7 @@ const char *weft_run_call_version(const struct weft_run_call *call)
 void weft_run_cancel(struct weft_run_call *call)
 {
     if (!call->ended) {
+        (void)come_in(call->run);
         weft_gateway_cancel(call->run->gateway, call->request);
         pump_soon(call->run);
     }

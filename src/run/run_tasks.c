@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "join/join.h"
 #include "run/run_parts.h"
 
@@ -10,7 +11,6 @@ struct running {
     struct weft_run *run;
     struct weft_task *task;
     struct weft_value **outputs; /* by index of the step's outputs */
-    uint64_t start_ns;           /* wall clock */
     uint64_t compute_ns;
     uint64_t generation;
     struct weft_error *error;
@@ -48,11 +48,12 @@ static void end(struct running *running)
 {
     struct weft_run *run = running->run;
     struct weft_task *task = running->task;
+    uint64_t end_ns = wall_ns();
     struct weft_task_result result = {
         .error = running->error,
         .outputs = running->outputs,
-        .start_ns = running->start_ns,
-        .end_ns = wall_ns(),
+        .start_ns = end_ns - running->compute_ns,
+        .end_ns = end_ns,
         .pid = run->pid,
         .model_generation = running->generation,
     };
@@ -62,7 +63,7 @@ static void end(struct running *running)
     struct weft_error *error = running->error;
     size_t outputs_count = task->step->outputs_count;
     run->tasks_open--;
-    weft_worker_finished(run->worker, task, &result, weft_loop_now_ns());
+    weft_worker_finished(run->worker, task, &result, come_in(run));
     pump_soon(run);
     for (size_t i = 0; outputs != NULL && i < outputs_count; i++) {
         weft_value_unref(outputs[i]);
@@ -107,8 +108,8 @@ static void model_part(void *context, const struct weft_values *values)
     enum weft_status status = WEFT_OUT_OF_MEMORY;
     if (outputs != NULL) {
         pick(step, values, outputs);
-        status = weft_worker_part(running->run->worker, running->task, outputs, weft_loop_now_ns(),
-                                  &error);
+        status = weft_worker_part(running->run->worker, running->task, outputs,
+                                  come_in(running->run), &error);
         pump_soon(running->run);
         for (size_t i = 0; i < step->outputs_count; i++) {
             weft_value_unref(outputs[i]);
@@ -130,7 +131,6 @@ static void model_done(void *context, struct weft_error *error, const struct wef
     running->inference = NULL;
     running->compute_ns = usage->compute_ns;
     running->generation = usage->generation;
-    running->start_ns = wall_ns() - usage->compute_ns;
     if (error != NULL && running->error == NULL) {
         running->error = weft_error_ref(error);
     }
@@ -141,16 +141,10 @@ static void model_done(void *context, struct weft_error *error, const struct wef
 }
 
 /* The step's own parameters win over the request's. */
-static enum weft_status collect(const struct weft_task *task, struct weft_values *inputs,
-                                struct weft_parameters *parameters, struct weft_error **error)
+static enum weft_status collect(const struct weft_task *task, struct weft_parameters *parameters,
+                                struct weft_error **error)
 {
-    enum weft_status status = WEFT_OK;
-    for (size_t i = 0; status == WEFT_OK && i < task->step->inputs_count; i++) {
-        status = weft_values_add(inputs, task->step->inputs[i].name, task->inputs[i], error);
-    }
-    if (status == WEFT_OK) {
-        status = weft_parameters_merge(parameters, &task->step->parameters, error);
-    }
+    enum weft_status status = weft_parameters_merge(parameters, &task->step->parameters, error);
     return status == WEFT_OK ? weft_parameters_merge(parameters, task->parameters, error) : status;
 }
 
@@ -159,21 +153,28 @@ static enum weft_status infer(struct running *running, struct weft_model *model,
 {
     static const struct weft_model_events events = {model_part, model_done};
     const struct weft_task *task = running->task;
-    cleanup_values struct weft_values inputs = {0};
+    size_t inputs_count = task->step->inputs_count;
+    /* Names and values stay the plan's and the task's. */
+    cleanup_free struct weft_named_value *inputs =
+        weft_zeroed((inputs_count + 1) * sizeof(*inputs));
     WEFT_CLEANUP(weft_parameters_fini) struct weft_parameters parameters = {0};
-    cleanup_free const char **wanted = calloc(task->step->outputs_count + 1, sizeof(*wanted));
-    if (wanted == NULL) {
+    cleanup_free const char **wanted =
+        weft_zeroed((task->step->outputs_count + 1) * sizeof(*wanted));
+    if (inputs == NULL || wanted == NULL) {
         return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = 0; i < inputs_count; i++) {
+        inputs[i] = (struct weft_named_value){task->step->inputs[i].name, task->inputs[i]};
     }
     for (size_t i = 0; i < task->step->outputs_count; i++) {
         wanted[i] = task->step->outputs[i].name;
     }
-    enum weft_status status = collect(task, &inputs, &parameters, error);
+    enum weft_status status = collect(task, &parameters, error);
     if (status != WEFT_OK) {
         return status;
     }
     struct weft_model_request request = {
-        .inputs = &inputs,
+        .inputs = &(struct weft_values){inputs, inputs_count, inputs_count},
         .parameters = &parameters,
         .wanted = wanted,
         .wanted_count = task->step->outputs_count,
@@ -244,10 +245,9 @@ void task_start(void *context, struct weft_task *task)
     struct running *running = task->host_data;
     running->run = run;
     running->task = task;
-    running->start_ns = wall_ns();
     weft_deferred_init(&running->late_end, late_end, running);
     run->tasks_open++;
-    running->outputs = calloc(task->step->outputs_count + 1, sizeof(struct weft_value *));
+    running->outputs = weft_zeroed((task->step->outputs_count + 1) * sizeof(struct weft_value *));
     if (running->outputs == NULL) {
         struct weft_error *error = NULL;
         (void)weft_error_set_out_of_memory(&error);

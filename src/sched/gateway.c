@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "sched/gateway_parts.h"
 
 struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name,
@@ -122,23 +123,39 @@ static enum weft_status check_inputs(const struct weft_submission *submission,
     return WEFT_OK;
 }
 
-/* Everything of the request that needs memory; the rest cannot fail. */
-static bool allocate(struct open_request *open, const struct weft_submission *submission)
+/* The request and its lists are one block. NULL if out of memory. */
+static struct open_request *allocate(const struct gateway_plan *plan,
+                                     const struct weft_submission *submission)
 {
-    const struct gateway_plan *plan = open->plan;
-    open->inputs_count = submission->pipeline->inputs_count;
-    open->outputs_count = plan->compiled.outputs_count;
-    open->inputs = calloc(open->inputs_count + 1, sizeof(struct weft_value *));
-    open->outputs = calloc(open->outputs_count + 1, sizeof(struct weft_value *));
-    open->output_done = calloc(open->outputs_count + 1, sizeof(bool));
-    open->output_streamed = calloc(open->outputs_count + 1, sizeof(bool));
-    open->step_states = calloc(plan->steps_count + 1, 1);
-    open->id = submission->id != NULL ? strdup(submission->id) : NULL;
-    return open->inputs != NULL && open->outputs != NULL && open->output_done != NULL &&
-           open->output_streamed != NULL && open->step_states != NULL &&
-           (submission->id == NULL || open->id != NULL) &&
-           (submission->parameters == NULL ||
-            weft_parameters_merge(&open->parameters, submission->parameters, NULL) == WEFT_OK);
+    size_t inputs_count = submission->pipeline->inputs_count;
+    size_t outputs_count = plan->compiled.outputs_count;
+    size_t id_bytes = submission->id != NULL ? strlen(submission->id) + 1 : 0;
+    struct open_request *open = weft_zeroed(
+        weft_padded(sizeof(*open)) + weft_padded(inputs_count * sizeof(struct weft_value *)) +
+        weft_padded(outputs_count * sizeof(struct weft_value *)) + 2 * weft_padded(outputs_count) +
+        weft_padded(plan->steps_count) + weft_padded(id_bytes));
+    if (open == NULL) {
+        return NULL;
+    }
+    char *rest = (char *)open + weft_padded(sizeof(*open));
+    open->inputs = weft_take_part(&rest, inputs_count * sizeof(struct weft_value *));
+    open->outputs = weft_take_part(&rest, outputs_count * sizeof(struct weft_value *));
+    open->output_done = weft_take_part(&rest, outputs_count);
+    open->output_streamed = weft_take_part(&rest, outputs_count);
+    open->step_states = weft_take_part(&rest, plan->steps_count);
+    if (id_bytes > 0) {
+        open->id = weft_take_part(&rest, id_bytes);
+        memcpy(open->id, submission->id, id_bytes);
+    }
+    open->inputs_count = inputs_count;
+    open->outputs_count = outputs_count;
+    return open;
+}
+
+static bool copy_parameters(struct open_request *open, const struct weft_submission *submission)
+{
+    return submission->parameters == NULL ||
+           weft_parameters_merge(&open->parameters, submission->parameters, NULL) == WEFT_OK;
 }
 
 static void fill(struct weft_gateway *gateway, struct open_request *open,
@@ -178,7 +195,7 @@ static struct open_request *open_request_new(struct weft_gateway *gateway,
                                              const struct weft_submission *submission,
                                              uint64_t now_ns)
 {
-    struct open_request *open = calloc(1, sizeof(*open));
+    struct open_request *open = allocate(plan, submission);
     if (open == NULL) {
         return NULL;
     }
@@ -190,7 +207,7 @@ static struct open_request *open_request_new(struct weft_gateway *gateway,
     if (__builtin_add_overflow(now_ns, timeout_ns, &open->deadline_ns)) {
         open->deadline_ns = WEFT_DEADLINE_NEVER_NS;
     }
-    if (!allocate(open, submission) ||
+    if (!copy_parameters(open, submission) ||
         !weft_heap_add(&gateway->timers, &open->timer, open->deadline_ns)) {
         request_free(gateway, open);
         return NULL;

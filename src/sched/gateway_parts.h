@@ -57,7 +57,7 @@ struct open_request {
     struct weft_request request; /* first, so that the host's pointer leads back */
     struct weft_machine machine;
     struct gateway_plan *plan;
-    char *id;
+    char *id; /* this and the lists lie in the request's own block */
     struct weft_parameters parameters;
     struct weft_value **inputs;
     struct weft_value **outputs;

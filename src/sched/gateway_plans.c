@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "sched/gateway_parts.h"
 
 struct gateway_plan *plan_find(struct weft_gateway *gateway, uint64_t number)
@@ -107,9 +108,9 @@ static enum weft_status place(struct weft_gateway *gateway, const struct weft_pi
                               uint32_t *ret_placement, struct weft_error **error)
 {
     cleanup_free struct weft_placement_step *steps =
-        calloc(pipeline->steps_count + 1, sizeof(*steps));
+        weft_zeroed((pipeline->steps_count + 1) * sizeof(*steps));
     cleanup_free struct weft_placement_node *nodes =
-        calloc(gateway->nodes_count + 1, sizeof(*nodes));
+        weft_zeroed((gateway->nodes_count + 1) * sizeof(*nodes));
     if (steps == NULL || nodes == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -340,7 +341,7 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
                           struct gateway_plan **ret_plan, struct weft_error **error)
 {
     cleanup_free uint32_t *placement =
-        calloc(submission->pipeline->steps_count + 1, sizeof(*placement));
+        weft_zeroed((submission->pipeline->steps_count + 1) * sizeof(*placement));
     if (placement == NULL) {
         return weft_error_set_out_of_memory(error);
     }

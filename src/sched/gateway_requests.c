@@ -9,18 +9,12 @@ void request_free(struct weft_gateway *gateway, struct open_request *open)
     weft_heap_remove(&gateway->timers, &open->timer);
     weft_list_remove(&open->waiting);
     weft_list_remove(&open->failing);
-    for (size_t i = 0; open->inputs != NULL && i < open->inputs_count; i++) {
+    for (size_t i = 0; i < open->inputs_count; i++) {
         weft_value_unref(open->inputs[i]);
     }
-    for (size_t i = 0; open->outputs != NULL && i < open->outputs_count; i++) {
+    for (size_t i = 0; i < open->outputs_count; i++) {
         weft_value_unref(open->outputs[i]);
     }
-    free(open->inputs);
-    free(open->outputs);
-    free(open->output_done);
-    free(open->output_streamed);
-    free(open->step_states);
-    free(open->id);
     weft_parameters_fini(&open->parameters);
     weft_error_unref(open->error);
     struct gateway_plan *plan = open->plan;

@@ -2,9 +2,12 @@
 #include "sched/placement.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/zeroed.h"
 
 /* In units of one step's duration. A transfer costs something, so that neighbours stay together
  * unless they can run at the same time. */
@@ -48,6 +51,19 @@ static const char *missing_tag(const struct weft_resources *resources,
     return NULL;
 }
 
+/* The words of a reason; text NULL = nobody reads it. */
+static void say(char *text, size_t capacity, const char *format, ...) WEFT_PRINTF(3, 4);
+
+static void say(char *text, size_t capacity, const char *format, ...)
+{
+    if (text != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(text, capacity, format, arguments);
+        va_end(arguments);
+    }
+}
+
 /* Why these needs cannot be met, in words; false if they can. */
 static bool lacks(const struct weft_node_info *info, const struct weft_needs *needs, char *text,
                   size_t capacity)
@@ -55,14 +71,13 @@ static bool lacks(const struct weft_node_info *info, const struct weft_needs *ne
     const struct weft_resources *has = &info->resources;
     const char *tag = missing_tag(has, needs);
     if (tag != NULL) {
-        snprintf(text, capacity, "node \"%s\" is not tagged \"%s\"", info->name, tag);
+        say(text, capacity, "node \"%s\" is not tagged \"%s\"", info->name, tag);
     } else if (needs->slots > has->slots) {
-        snprintf(text, capacity, "node \"%s\" has %u slots, %u are needed", info->name, has->slots,
-                 needs->slots);
+        say(text, capacity, "node \"%s\" has %u slots, %u are needed", info->name, has->slots,
+            needs->slots);
     } else if (has->memory_bytes != 0 && needs->memory_bytes > has->memory_bytes) {
-        snprintf(text, capacity,
-                 "node \"%s\" has %" PRIu64 " bytes of memory, %" PRIu64 " are needed", info->name,
-                 has->memory_bytes, needs->memory_bytes);
+        say(text, capacity, "node \"%s\" has %" PRIu64 " bytes of memory, %" PRIu64 " are needed",
+            info->name, has->memory_bytes, needs->memory_bytes);
     } else {
         return false;
     }
@@ -74,7 +89,7 @@ static bool stands_against(const struct weft_placement_step *step,
                            const struct weft_node_info *info, char *text, size_t capacity)
 {
     if (step->node != NULL && strcmp(step->node, info->name) != 0) {
-        snprintf(text, capacity, "the pipeline wants it on node \"%s\"", step->node);
+        say(text, capacity, "the pipeline wants it on node \"%s\"", step->node);
         return true;
     }
     if (step->needs != NULL && lacks(info, step->needs, text, capacity)) {
@@ -86,7 +101,7 @@ static bool stands_against(const struct weft_placement_step *step,
     const struct weft_model_info *model =
         weft_node_find_model(info, step->model, step->model_version);
     if (model == NULL) {
-        snprintf(text, capacity, "node \"%s\" has no such model ready", info->name);
+        say(text, capacity, "node \"%s\" has no such model ready", info->name);
         return true;
     }
     /* Memory is needed by both at once (sched/gateway adds them up for the node). */
@@ -141,16 +156,32 @@ static double slot_at(const struct placing *placing, size_t index, uint32_t node
     return start + backlog;
 }
 
-static enum weft_status place_one(struct placing *placing, size_t index, struct weft_error **error)
+static enum weft_status no_place(const struct placing *placing, size_t index,
+                                 struct weft_error **error)
 {
     const struct weft_placement_step *step = &placing->steps[index];
     char reason[512] = "no node is up";
+    for (size_t node = 0; node < placing->nodes_count; node++) {
+        const struct weft_node_info *info = placing->nodes[node].info;
+        if (info != NULL) {
+            (void)stands_against(step, info, reason, sizeof(reason));
+        }
+    }
+    enum weft_status status =
+        weft_error_set(error, WEFT_UNAVAILABLE, "no node can run step \"%s\" with model \"%s\": %s",
+                       step->name, step->model, reason);
+    weft_error_set_place(error, &(struct weft_error_place){.step = step->name});
+    return status;
+}
+
+static enum weft_status place_one(struct placing *placing, size_t index, struct weft_error **error)
+{
+    const struct weft_placement_step *step = &placing->steps[index];
     bool found = false;
     double best = 0.0;
     for (uint32_t node = 0; node < placing->nodes_count; node++) {
         const struct weft_placement_node *candidate = &placing->nodes[node];
-        if (candidate->info == NULL ||
-            stands_against(step, candidate->info, reason, sizeof(reason))) {
+        if (candidate->info == NULL || stands_against(step, candidate->info, NULL, 0)) {
             continue;
         }
         double finish = slot_at(placing, index, node, inputs_at(placing, index, node)) + STEP_COST;
@@ -161,9 +192,7 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
         }
     }
     if (!found) {
-        return weft_error_set(error, WEFT_UNAVAILABLE,
-                              "no node can run step \"%s\" with model \"%s\": %s", step->name,
-                              step->model, reason);
+        return no_place(placing, index, error);
     }
     placing->finish[index] = best;
     return WEFT_OK;
@@ -173,7 +202,7 @@ enum weft_status weft_place(const struct weft_placement_step *steps, size_t step
                             const struct weft_placement_node *nodes, size_t nodes_count,
                             uint32_t gateway_node, uint32_t *ret_nodes, struct weft_error **error)
 {
-    cleanup_free double *finish = calloc(steps_count + 1, sizeof(double));
+    cleanup_free double *finish = weft_zeroed((steps_count + 1) * sizeof(double));
     if (finish == NULL) {
         return weft_error_set_out_of_memory(error);
     }
@@ -181,7 +210,6 @@ enum weft_status weft_place(const struct weft_placement_step *steps, size_t step
     for (size_t i = 0; i < steps_count; i++) {
         enum weft_status status = place_one(&placing, i, error);
         if (status != WEFT_OK) {
-            weft_error_set_place(error, &(struct weft_error_place){.step = steps[i].name});
             return status;
         }
     }

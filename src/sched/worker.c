@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
 #include "sched/worker_parts.h"
 
 /* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a
@@ -255,7 +256,21 @@ static uint64_t saturating_add(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-static bool works_init(const struct weft_worker *worker, struct run *run)
+/* A run is one block: itself, its works, and of each of them the inputs, the host's data, and which
+ * outputs have streamed. */
+static size_t run_bytes(const struct weft_worker *worker, const struct weft_node_plan *content)
+{
+    size_t total =
+        weft_padded(sizeof(struct run)) + weft_padded(content->tasks_count * sizeof(struct work));
+    for (size_t i = 0; i < content->tasks_count; i++) {
+        total += weft_padded(content->tasks[i].inputs_count * sizeof(struct weft_value *)) +
+                 weft_padded(worker->host.task_bytes) +
+                 weft_padded(content->tasks[i].outputs_count);
+    }
+    return total;
+}
+
+static void works_init(const struct weft_worker *worker, struct run *run, char *rest)
 {
     static const struct weft_machine_state table[] = {
         [TASK_WAITING] = {"waiting", WEFT_MACHINE_NEXT(TASK_READY) | WEFT_MACHINE_NEXT(TASK_DONE)},
@@ -266,6 +281,7 @@ static bool works_init(const struct weft_worker *worker, struct run *run)
         [TASK_DONE] = {"done", 0},
     };
     const struct weft_node_plan *content = &run->plan->content;
+    run->works = weft_take_part(&rest, content->tasks_count * sizeof(*run->works));
     for (size_t i = 0; i < content->tasks_count; i++) {
         struct work *work = &run->works[i];
         const struct weft_plan_task *step = &content->tasks[i];
@@ -280,12 +296,9 @@ static bool works_init(const struct weft_worker *worker, struct run *run)
         work->task.trace = run->trace;
         work->task.attempt = run->attempt;
         work->task.deadline_ns = run->deadline_ns;
-        work->task.inputs = calloc(step->inputs_count + 1, sizeof(struct weft_value *));
-        work->task.host_data = calloc(1, worker->host.task_bytes + 1);
-        work->streamed = calloc(step->outputs_count + 1, sizeof(bool));
-        if (work->task.inputs == NULL || work->task.host_data == NULL || work->streamed == NULL) {
-            return false;
-        }
+        work->task.inputs = weft_take_part(&rest, step->inputs_count * sizeof(struct weft_value *));
+        work->task.host_data = weft_take_part(&rest, worker->host.task_bytes);
+        work->streamed = weft_take_part(&rest, step->outputs_count);
         work->missing = step->after_count;
         for (size_t input = 0; input < step->inputs_count; input++) {
             work->task.inputs[input] = weft_value_ref(step->inputs[input].constant);
@@ -293,31 +306,26 @@ static bool works_init(const struct weft_worker *worker, struct run *run)
         }
         run->open++;
     }
-    return true;
 }
 
 static void run_free(struct run *run)
 {
-    for (size_t i = 0; run->works != NULL && i < run->plan->content.tasks_count; i++) {
+    for (size_t i = 0; i < run->plan->content.tasks_count; i++) {
         struct work *work = &run->works[i];
-        for (size_t input = 0; work->task.inputs != NULL && input < work->task.step->inputs_count;
-             input++) {
+        for (size_t input = 0; input < work->task.step->inputs_count; input++) {
             weft_value_unref(work->task.inputs[input]);
         }
-        free(work->task.inputs);
-        free(work->task.host_data);
-        free(work->streamed);
     }
-    free(run->works);
     free(run->id);
     weft_parameters_fini(&run->parameters);
     free(run);
 }
 
+/* Takes the request's id and parameters out of the message. */
 static struct run *run_new(struct weft_worker *worker, struct plan *plan,
-                           const struct weft_deliver *deliver, uint64_t now_ns)
+                           struct weft_deliver *deliver, uint64_t now_ns)
 {
-    struct run *run = calloc(1, sizeof(*run));
+    struct run *run = weft_zeroed(run_bytes(worker, &plan->content));
     if (run == NULL) {
         return NULL;
     }
@@ -326,14 +334,10 @@ static struct run *run_new(struct weft_worker *worker, struct plan *plan,
     run->trace = deliver->trace;
     run->attempt = deliver->attempt;
     run->deadline_ns = saturating_add(now_ns, deliver->timeout_ns);
-    run->id = deliver->id != NULL ? strdup(deliver->id) : NULL;
-    run->works = calloc(plan->content.tasks_count, sizeof(*run->works));
-    if ((deliver->id != NULL && run->id == NULL) || run->works == NULL ||
-        weft_parameters_merge(&run->parameters, &deliver->parameters, NULL) != WEFT_OK ||
-        !works_init(worker, run)) {
-        run_free(run);
-        return NULL;
-    }
+    run->id = steal(&deliver->id);
+    run->parameters = deliver->parameters;
+    deliver->parameters = (struct weft_parameters){0};
+    works_init(worker, run, (char *)run + weft_padded(sizeof(*run)));
     HASH_ADD(hh, worker->runs, request, sizeof(run->request), run);
     if (!weft_map_added(run)) {
         run_free(run);
@@ -397,7 +401,7 @@ static void refuse_run(struct weft_worker *worker, struct plan *plan,
                   error);
 }
 
-static void deliver(struct weft_worker *worker, const struct weft_deliver *deliver, uint64_t now_ns)
+static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, uint64_t now_ns)
 {
     struct plan *plan = find_plan(worker, deliver->request.gateway, deliver->plan);
     if (plan == NULL || !is_for(plan, deliver) || has_ended(worker, deliver->request)) {

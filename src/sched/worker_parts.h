@@ -51,9 +51,9 @@ struct run {
     struct weft_trace trace;
     uint64_t deadline_ns;
     uint32_t attempt;
-    size_t open;  /* tasks that are not DONE */
-    bool dropped; /* cancelled, failed or late: nothing more is started or sent */
-    struct work *works;
+    size_t open;        /* tasks that are not DONE */
+    bool dropped;       /* cancelled, failed or late: nothing more is started or sent */
+    struct work *works; /* in the same block, as all that they point to */
     UT_hash_handle hh;
 };
 

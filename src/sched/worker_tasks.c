@@ -200,11 +200,6 @@ struct sending {
     uint64_t bytes_out;
 };
 
-static char *copy_or_null(const char *text)
-{
-    return text != NULL ? strdup(text) : NULL; /* a report without its words is still one */
-}
-
 static void note_transfer(struct sending *sending, const struct weft_plan_destination *to,
                           uint32_t output, const struct weft_value *value,
                           const struct weft_send_outcome *outcome)
@@ -220,9 +215,9 @@ static void note_transfer(struct sending *sending, const struct weft_plan_destin
         .raw_bytes = raw_bytes,
         .wire_bytes = outcome->wire_bytes,
         .copied_bytes = outcome->copied_bytes,
-        .lane_asked = copy_or_null(to->lane),
-        .lane_used = copy_or_null(outcome->lane),
-        .codec = copy_or_null(outcome->codec),
+        .lane_asked = weft_label_of(to->lane),
+        .lane_used = weft_label_of(outcome->lane),
+        .codec = weft_label_of(outcome->codec),
     };
 }
 
@@ -321,7 +316,7 @@ static bool hand_on(struct weft_worker *worker, struct work *work,
         .work = work,
         .now_ns = now_ns,
         .last = true,
-        .transfers = calloc(destinations_count + 1, sizeof(struct weft_report_transfer)),
+        .transfers = malloc((destinations_count + 1) * sizeof(struct weft_report_transfer)),
     };
     enum weft_status status = send_all(&sending, result->outputs, &error);
     report_finished(worker, work, result, sending.transfers, sending.transfers_count,

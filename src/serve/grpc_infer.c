@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/zeroed.h"
 #include "serve/serve_parts.h"
 
 /* A unary inference over gRPC. */
@@ -49,7 +50,7 @@ void serve_grpc_infer(struct weft_serve *serve, struct talk *talk, const struct 
     static const struct weft_run_events events = {NULL, done};
     static const struct weft_server_call_events call_events = {.cancelled = cancelled};
     cleanup_error struct weft_error *error = NULL;
-    struct grpc_infer *grpc = calloc(1, sizeof(*grpc));
+    struct grpc_infer *grpc = weft_zeroed(sizeof(*grpc));
     if (grpc == NULL) {
         (void)weft_error_set_out_of_memory(&error);
         serve_finish(talk, error);

@@ -32,6 +32,11 @@ uint64_t weft_loop_now_ns(void)
     return (uint64_t)now.tv_sec * WEFT_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+uint64_t weft_loop_looked_ns(const struct weft_loop *loop)
+{
+    return loop->now_ns;
+}
+
 static uint64_t clock_now_ns(void *context)
 {
     (void)context;
@@ -413,7 +418,7 @@ static void ask_kernel(struct weft_loop *loop, bool wait)
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     loop->now_is_stale = false;
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
-    loop->polled_ns = weft_loop_now_ns();
+    loop->now_ns = loop->polled_ns = weft_loop_now_ns();
 }
 
 void weft_loop_turn(struct weft_loop *loop, bool wait)
@@ -429,9 +434,10 @@ void weft_loop_turn(struct weft_loop *loop, bool wait)
     bool found = wait && spin(loop);
     if (!found || loop->now_ns - loop->polled_ns > POLL_INTERVAL_NS) {
         ask_kernel(loop, wait && !found);
+    } else {
+        loop->now_ns = weft_loop_now_ns();
     }
     loop->counters.turns++;
-    loop->now_ns = weft_loop_now_ns();
     weft_loop_fire_timers(loop);
     weft_loop_take_mail(loop);
     run_deferred(loop);

@@ -30,8 +30,8 @@ struct uv_loop_s;
  * stopped taking, not against memory. */
 enum { WEFT_LOOP_MAILBOX_MAX = 65536 };
 
-/* The longest spin: what a message takes over the six hops of a chain of four nodes whose loops all spin (docs/adr/0008),
- * with some room. */
+/* The longest spin: what a message takes over the six hops of a chain of four nodes whose loops all
+ * spin (docs/adr/0008), with some room. */
 enum { WEFT_LOOP_SPIN_MAX_NS = 100 * 1000 };
 
 struct weft_loop_options {
@@ -66,7 +66,10 @@ void weft_loop_free(struct weft_loop *loop);
 
 /* The monotonic clock, read anew at each call. Any thread. */
 uint64_t weft_loop_now_ns(void);
-/* The same for those who are handed a clock. The context is not used. */
+/* When the loop last looked: at what arrived in this turn, or at the turn itself. Older than the
+ * clock by what was done since, and for nothing; for what is counted in milliseconds. */
+uint64_t weft_loop_looked_ns(const struct weft_loop *loop);
+/* weft_loop_now_ns for those who are handed a clock. The context is not used. */
 struct weft_clock weft_loop_clock(void);
 /* Whether this thread is the one that runs the loop. Any thread. */
 bool weft_loop_is_current(const struct weft_loop *loop);

@@ -40,6 +40,7 @@ struct weft_metric_family {
     size_t bounds_count;
     size_t series_max, series_count;
     struct weft_metric *series; /* by labels */
+    struct weft_metric *latest; /* the last one looked up: mostly the next one too; NULL = none */
     struct weft_metric *overflow;
     struct weft_metrics *metrics;
     struct weft_metric_family *next;
@@ -264,8 +265,9 @@ enum weft_status weft_metrics_new(struct weft_metrics **ret_metrics, struct weft
 
 /* --- series --- */
 
-/* A series' key: its label values as they are, each with its terminator. Looked up for every task and transfer, so it
- * is made without allocating; how the labels are rendered is only made with the series. */
+/* A series' key: its label values as they are, each with its terminator. Looked up for every task
+ * and transfer, so it is made without allocating; how the labels are rendered is only made with the
+ * series. */
 struct key {
     char bytes[WEFT_METRICS_LABELS_MAX * (WEFT_METRICS_LABEL_VALUE_MAX + 1)];
     size_t length;
@@ -283,10 +285,19 @@ static void key_make(struct key *key, const struct weft_metric_family *family,
     }
 }
 
-static struct weft_metric *find(const struct weft_metric_family *family, const struct key *key)
+static bool has_key(const struct weft_metric *metric, const struct key *key)
 {
+    return metric->hh.keylen == key->length && memcmp(metric->hh.key, key->bytes, key->length) == 0;
+}
+
+static struct weft_metric *find(struct weft_metric_family *family, const struct key *key)
+{
+    if (family->latest != NULL && has_key(family->latest, key)) {
+        return family->latest;
+    }
     struct weft_metric *metric = NULL;
     HASH_FIND(hh, family->series, key->bytes, key->length, metric);
+    family->latest = metric;
     return metric;
 }
 
@@ -338,6 +349,7 @@ void weft_metric_remove(struct weft_metric_family *family, const char *const *va
     if (metric != NULL) {
         HASH_DEL(family->series, metric);
         family->series_count--;
+        family->latest = NULL;
         metric_free(metric);
     }
 }

@@ -165,9 +165,9 @@ static const struct weft_field transfer_fields[] = {
     PLAIN(struct weft_report_transfer, 3, UINT64, raw_bytes),
     PLAIN(struct weft_report_transfer, 4, UINT64, wire_bytes),
     PLAIN(struct weft_report_transfer, 5, UINT64, copied_bytes),
-    PLAIN(struct weft_report_transfer, 6, OPTIONAL, lane_asked),
-    PLAIN(struct weft_report_transfer, 7, OPTIONAL, lane_used),
-    PLAIN(struct weft_report_transfer, 8, OPTIONAL, codec),
+    PLAIN(struct weft_report_transfer, 6, LABEL, lane_asked),
+    PLAIN(struct weft_report_transfer, 7, LABEL, lane_used),
+    PLAIN(struct weft_report_transfer, 8, LABEL, codec),
 };
 TABLE(transfer, struct weft_report_transfer, "Transfer");
 

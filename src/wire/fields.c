@@ -97,6 +97,11 @@ static void write_field(struct weft_protobuf_writer *writer, const struct weft_f
     case WEFT_FIELD_OPTIONAL:
         write_string(writer, field, *(char *const *)from, limit);
         break;
+    case WEFT_FIELD_LABEL:
+        if (((const struct weft_label *)from)->text[0] != '\0') {
+            weft_protobuf_put_string(writer, field->number, from);
+        }
+        break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:
     case WEFT_FIELD_MESSAGES:
@@ -241,6 +246,15 @@ static void read_number(struct weft_protobuf_reader *reader, const struct weft_p
     }
 }
 
+static void read_label(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
+                       struct weft_label *label)
+{
+    if (weft_protobuf_is_text(reader, seen, WEFT_LABEL_MAX)) {
+        *label = (struct weft_label){0};
+        memcpy(label->text, seen->data, seen->size_bytes);
+    }
+}
+
 static void read_field(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
                        const struct weft_field *field, void *structure,
                        const struct weft_slice *whole, struct weft_error **error)
@@ -256,6 +270,9 @@ static void read_field(struct weft_protobuf_reader *reader, const struct weft_pr
     case WEFT_FIELD_STRING:
     case WEFT_FIELD_OPTIONAL:
         weft_protobuf_set_string(reader, seen, field->max != 0 ? field->max : WEFT_NAME_MAX, to);
+        break;
+    case WEFT_FIELD_LABEL:
+        read_label(reader, seen, to);
         break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:
@@ -299,16 +316,32 @@ static void fill_strings(struct weft_protobuf_reader *reader, const struct weft_
     }
 }
 
+/* Index of the field of that number, fields_count if none. Fields mostly come in the order of their
+ * table, so the search goes round from the one before. */
+static size_t find_field(const struct weft_fields *fields, size_t before, uint32_t number)
+{
+    for (size_t i = before; i < fields->fields_count; i++) {
+        if (fields->fields[i].number == number) {
+            return i;
+        }
+    }
+    for (size_t i = 0; i < before; i++) {
+        if (fields->fields[i].number == number) {
+            return i;
+        }
+    }
+    return fields->fields_count;
+}
+
 void weft_fields_read(struct weft_protobuf_reader *reader, const struct weft_fields *fields,
                       void *structure, const struct weft_slice *whole, struct weft_error **error)
 {
     struct weft_protobuf_field seen;
+    size_t i = 0;
     while (weft_protobuf_next(reader, &seen)) {
-        for (size_t i = 0; i < fields->fields_count; i++) {
-            if (fields->fields[i].number == seen.number) {
-                read_field(reader, &seen, &fields->fields[i], structure, whole, error);
-                break;
-            }
+        i = find_field(fields, i, seen.number);
+        if (i < fields->fields_count) {
+            read_field(reader, &seen, &fields->fields[i], structure, whole, error);
         }
     }
     if (reader->failure == NULL) {

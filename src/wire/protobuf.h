@@ -79,8 +79,11 @@ double weft_protobuf_double(struct weft_protobuf_reader *reader,
 /* Checks that the field is bytes. */
 bool weft_protobuf_is_bytes(struct weft_protobuf_reader *reader,
                             const struct weft_protobuf_field *field);
-/* A terminated copy of a string. Fails (NULL) where it is no UTF-8, holds a zero byte, is longer
- * than max_bytes or where there is no memory (weft_protobuf_end then says OUT_OF_MEMORY). */
+/* Checks that the field is a string: UTF-8 without a zero byte, not longer than max_bytes. */
+bool weft_protobuf_is_text(struct weft_protobuf_reader *reader,
+                           const struct weft_protobuf_field *field, size_t max_bytes);
+/* A terminated copy of a string. Fails (NULL) where weft_protobuf_is_text is false, or where there
+ * is no memory (weft_protobuf_end then says OUT_OF_MEMORY). */
 char *weft_protobuf_string(struct weft_protobuf_reader *reader,
                            const struct weft_protobuf_field *field, size_t max_bytes);
 /* Replaces *string by weft_protobuf_string of the field: the last one counts, as the format says.

@@ -29,7 +29,7 @@ static bool fail(struct weft_protobuf_reader *reader, const char *sentence)
     return false;
 }
 
-static bool read_varint(struct weft_protobuf_reader *reader, uint64_t *ret_value)
+static bool read_long_varint(struct weft_protobuf_reader *reader, uint64_t *ret_value)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70; shift += 7) {
@@ -47,6 +47,16 @@ static bool read_varint(struct weft_protobuf_reader *reader, uint64_t *ret_value
         }
     }
     return fail(reader, "has a number of more than 64 bits");
+}
+
+/* Most are tags and lengths of one byte. */
+static inline bool read_varint(struct weft_protobuf_reader *reader, uint64_t *ret_value)
+{
+    if (reader->at != reader->end && *reader->at < 0x80) {
+        *ret_value = *reader->at++;
+        return true;
+    }
+    return read_long_varint(reader, ret_value);
 }
 
 static bool read_fixed(struct weft_protobuf_reader *reader, size_t size_bytes, uint64_t *ret_value)
@@ -106,14 +116,10 @@ bool weft_protobuf_next(struct weft_protobuf_reader *reader, struct weft_protobu
     if (tag >> 3 == 0 || tag >> 3 > WEFT_PROTOBUF_TAG_MAX) {
         return fail(reader, "has an impossible number");
     }
-    struct weft_protobuf_field field = {.number = (uint32_t)(tag >> 3),
-                                        .wire = (enum weft_protobuf_wire)(tag & 7)};
-    reader->failed_field = field.number;
-    if (!read_content(reader, &field)) {
-        return false;
-    }
-    *ret_field = field;
-    return true;
+    *ret_field = (struct weft_protobuf_field){.number = (uint32_t)(tag >> 3),
+                                              .wire = (enum weft_protobuf_wire)(tag & 7)};
+    reader->failed_field = ret_field->number;
+    return read_content(reader, ret_field);
 }
 
 bool weft_protobuf_next_packed(struct weft_protobuf_reader *reader, uint64_t *ret_value)
@@ -193,19 +199,26 @@ bool weft_protobuf_is_bytes(struct weft_protobuf_reader *reader,
     return field->wire == WEFT_PROTOBUF_LENGTH || fail(reader, wrong_wire);
 }
 
-char *weft_protobuf_string(struct weft_protobuf_reader *reader,
+bool weft_protobuf_is_text(struct weft_protobuf_reader *reader,
                            const struct weft_protobuf_field *field, size_t max_bytes)
 {
     if (!weft_protobuf_is_bytes(reader, field)) {
-        return NULL;
+        return false;
     }
     if (field->size_bytes > max_bytes) {
-        weft_protobuf_fail(reader, "is too long a text");
-        return NULL;
+        return fail(reader, "is too long a text");
     }
     if (!weft_utf8_valid((const char *)field->data, field->size_bytes) ||
         memchr(field->data, 0, field->size_bytes) != NULL) {
-        weft_protobuf_fail(reader, "is not a text in UTF-8");
+        return fail(reader, "is not a text in UTF-8");
+    }
+    return true;
+}
+
+char *weft_protobuf_string(struct weft_protobuf_reader *reader,
+                           const struct weft_protobuf_field *field, size_t max_bytes)
+{
+    if (!weft_protobuf_is_text(reader, field, max_bytes)) {
         return NULL;
     }
     char *string = malloc(field->size_bytes + 1);

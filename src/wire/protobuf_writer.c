@@ -7,8 +7,9 @@
 
 /*
  * Small fields stand in one growing buffer, large ones are references with the place in it where
- * they belong. The length of a nested message is known when it is closed; room for it is then made
- * by moving what is in the small buffer behind it, which is some hundred bytes.
+ * they belong. The length of a nested message is known when it is closed; one byte was left for it,
+ * and where it takes more, room is made by moving what is in the small buffer behind it, which is
+ * some hundred bytes.
  */
 
 enum { SMALL_FIRST_BYTES = 320, VARINT_MAX_BYTES = 10 };
@@ -33,32 +34,36 @@ void weft_protobuf_writer_fini(struct weft_protobuf_writer *writer)
     weft_protobuf_writer_init(writer);
 }
 
-/* Room for size_bytes more at the end of the small buffer; NULL where there is none. */
-static uint8_t *reserve(struct weft_protobuf_writer *writer, size_t size_bytes)
+static uint8_t *grow(struct weft_protobuf_writer *writer, size_t size_bytes)
 {
     size_t needed = 0;
     if (writer->failed || __builtin_add_overflow(writer->small_bytes, size_bytes, &needed)) {
         writer->failed = true;
         return NULL;
     }
-    size_t capacity = writer->small != NULL ? writer->small->size_bytes : 0;
-    if (needed > capacity) {
-        capacity = capacity == 0 ? SMALL_FIRST_BYTES : capacity * 2;
-        struct weft_buffer *larger = weft_buffer_new(needed > capacity ? needed : capacity);
-        if (larger == NULL) {
-            writer->failed = true;
-            return NULL;
-        }
-        if (writer->small_bytes > 0) {
-            memcpy(larger->data, writer->small->data, writer->small_bytes);
-        }
-        weft_buffer_unref(writer->small);
-        writer->small = larger;
+    size_t capacity = writer->small == NULL ? SMALL_FIRST_BYTES : writer->small->size_bytes * 2;
+    struct weft_buffer *larger = weft_buffer_new(needed > capacity ? needed : capacity);
+    if (larger == NULL) {
+        writer->failed = true;
+        return NULL;
     }
-    return writer->small->data + writer->small_bytes;
+    if (writer->small_bytes > 0) {
+        memcpy(larger->data, writer->small->data, writer->small_bytes);
+    }
+    weft_buffer_unref(writer->small);
+    writer->small = larger;
+    return larger->data + writer->small_bytes;
 }
 
-static size_t varint(uint64_t value, uint8_t bytes[VARINT_MAX_BYTES])
+/* Room for size_bytes more at the end of the small buffer; NULL where there is none. */
+static inline uint8_t *reserve(struct weft_protobuf_writer *writer, size_t size_bytes)
+{
+    const struct weft_buffer *small = writer->small;
+    bool fits = small != NULL && size_bytes <= small->size_bytes - writer->small_bytes;
+    return fits && !writer->failed ? small->data + writer->small_bytes : grow(writer, size_bytes);
+}
+
+static inline size_t varint(uint64_t value, uint8_t bytes[VARINT_MAX_BYTES])
 {
     size_t length = 0;
     while (value >= 0x80) {
@@ -77,16 +82,25 @@ static void put_varint(struct weft_protobuf_writer *writer, uint64_t value)
     }
 }
 
-static void put_tag(struct weft_protobuf_writer *writer, uint32_t number,
-                    enum weft_protobuf_wire wire)
+static inline uint64_t tag(uint32_t number, enum weft_protobuf_wire wire)
 {
-    put_varint(writer, (uint64_t)number << 3 | wire);
+    return (uint64_t)number << 3 | wire;
+}
+
+/* A tag, and the number that follows it: a value, or the length of what comes. */
+static void put_two(struct weft_protobuf_writer *writer, uint64_t first, uint64_t second)
+{
+    uint8_t *at = reserve(writer, 2 * VARINT_MAX_BYTES);
+    if (at != NULL) {
+        size_t size_bytes = varint(first, at);
+        size_bytes += varint(second, at + size_bytes);
+        writer->small_bytes += size_bytes;
+    }
 }
 
 void weft_protobuf_put_uint64(struct weft_protobuf_writer *writer, uint32_t number, uint64_t value)
 {
-    put_tag(writer, number, WEFT_PROTOBUF_VARINT);
-    put_varint(writer, value);
+    put_two(writer, tag(number, WEFT_PROTOBUF_VARINT), value);
 }
 
 void weft_protobuf_put_int64(struct weft_protobuf_writer *writer, uint32_t number, int64_t value)
@@ -96,13 +110,13 @@ void weft_protobuf_put_int64(struct weft_protobuf_writer *writer, uint32_t numbe
 
 void weft_protobuf_put_fixed64(struct weft_protobuf_writer *writer, uint32_t number, uint64_t value)
 {
-    put_tag(writer, number, WEFT_PROTOBUF_FIXED64);
-    uint8_t *at = reserve(writer, sizeof(value));
+    uint8_t *at = reserve(writer, VARINT_MAX_BYTES + sizeof(value));
     if (at != NULL) {
+        size_t size_bytes = varint(tag(number, WEFT_PROTOBUF_FIXED64), at);
         for (size_t i = 0; i < sizeof(value); i++) {
-            at[i] = (uint8_t)(value >> (8 * i));
+            at[size_bytes + i] = (uint8_t)(value >> (8 * i));
         }
-        writer->small_bytes += sizeof(value);
+        writer->small_bytes += size_bytes + sizeof(value);
     }
 }
 
@@ -126,8 +140,7 @@ static void put_raw(struct weft_protobuf_writer *writer, const void *data, size_
 void weft_protobuf_put_bytes(struct weft_protobuf_writer *writer, uint32_t number, const void *data,
                              size_t size_bytes)
 {
-    put_tag(writer, number, WEFT_PROTOBUF_LENGTH);
-    put_varint(writer, size_bytes);
+    put_two(writer, tag(number, WEFT_PROTOBUF_LENGTH), size_bytes);
     put_raw(writer, data, size_bytes);
 }
 
@@ -163,8 +176,7 @@ static bool reserve_reference(struct weft_protobuf_writer *writer)
 void weft_protobuf_put_slice(struct weft_protobuf_writer *writer, uint32_t number,
                              const struct weft_slice *slice)
 {
-    put_tag(writer, number, WEFT_PROTOBUF_LENGTH);
-    put_varint(writer, slice->size_bytes);
+    put_two(writer, tag(number, WEFT_PROTOBUF_LENGTH), slice->size_bytes);
     if (slice->size_bytes < WEFT_PROTOBUF_REFER_MIN_BYTES) {
         uint8_t *at = reserve(writer, slice->size_bytes);
         if (at != NULL) {
@@ -214,7 +226,7 @@ void weft_protobuf_put_packed(struct weft_protobuf_writer *writer, uint32_t numb
 /* What close gets is where the content starts in the small buffer. */
 size_t weft_protobuf_open(struct weft_protobuf_writer *writer, uint32_t number)
 {
-    put_tag(writer, number, WEFT_PROTOBUF_LENGTH);
+    put_two(writer, tag(number, WEFT_PROTOBUF_LENGTH), 0);
     weft_assert(writer->depth < WEFT_PROTOBUF_DEPTH_MAX);
     writer->depth++;
     return writer->small_bytes;
@@ -237,9 +249,8 @@ void weft_protobuf_close(struct weft_protobuf_writer *writer, size_t opened)
     }
     uint8_t bytes[VARINT_MAX_BYTES];
     size_t prefix = varint(length, bytes);
-    uint8_t *at = insert(writer, opened, prefix);
-    if (at != NULL) {
-        memcpy(at, bytes, prefix);
+    if (prefix == 1 || insert(writer, opened, prefix - 1) != NULL) {
+        memcpy(writer->small->data + opened - 1, bytes, prefix);
     }
 }
 

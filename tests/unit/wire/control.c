@@ -184,7 +184,7 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     report->error = an_error();
     report->transfers = calloc(2, sizeof(*report->transfers));
     report->transfers_count = 2;
-    report->transfers[1].lane_used = strdup("grpc");
+    report->transfers[1].lane_used = weft_label_of("grpc");
     report->transfers[1].wire_bytes = 1234567890123;
     struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
     struct weft_envelope back = there_and_back(&envelope);
@@ -196,8 +196,8 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     assert_string_equal(weft_error_hint(seen->error), "look elsewhere");
     assert_string_equal(weft_error_place(seen->error).step, "scene");
     assert_int_equal(weft_error_place(seen->error).attempt, 2);
-    assert_null(seen->transfers[0].lane_used);
-    assert_string_equal(seen->transfers[1].lane_used, "grpc");
+    assert_string_equal(seen->transfers[0].lane_used.text, "");
+    assert_string_equal(seen->transfers[1].lane_used.text, "grpc");
     assert_true(seen->transfers[1].wire_bytes == 1234567890123);
     weft_message_free(back.message);
 }
