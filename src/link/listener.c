@@ -26,6 +26,8 @@ struct weft_listener {
     uint64_t head_timeout_ns;
     uint64_t body_timeout_ns;
     uint64_t send_timeout_ns;
+    uint64_t keepalive_ns;
+    uint64_t keepalive_timeout_ns;
     char address[WEFT_ADDRESS_TEXT_MAX];
     /* The end. */
     struct weft_timer closing;
@@ -87,6 +89,40 @@ static uint64_t earlier(uint64_t one, uint64_t other)
     return one < other ? one : other;
 }
 
+/* A client whose request is open and that says nothing for long is asked for a sign of life: one
+ * that was stopped, or whose machine is gone, would otherwise keep its request, and a node's stream
+ * its place, for ever. */
+static bool is_watched(const struct weft_server *server)
+{
+    return weft_http_version(server->connection.http) == WEFT_HTTP_2 &&
+           weft_http_streams_count(server->connection.http) > 0;
+}
+
+static uint64_t sign_due_ns(const struct weft_server *server)
+{
+    const struct weft_listener *listener = server->listener;
+    uint64_t received_ns = server->connection.received_ns;
+    uint64_t since_ns = server->asked_ns > received_ns ? server->asked_ns : received_ns;
+    return server->connection.pinging ? since_ns + listener->keepalive_timeout_ns
+                                      : received_ns + listener->keepalive_ns;
+}
+
+/* False where the client was asked and gave none. */
+static bool ask_for_sign(struct weft_server *server, uint64_t now_ns)
+{
+    struct weft_connection *connection = &server->connection;
+    if (!is_watched(server) || now_ns < sign_due_ns(server)) {
+        return true;
+    }
+    if (connection->pinging) {
+        return false;
+    }
+    connection->pinging = weft_http_ping(connection->http);
+    server->asked_ns = now_ns;
+    weft_connection_nudge(connection);
+    return true;
+}
+
 /* The next moment at which a limit may be passed. */
 static uint64_t next_limit_ns(const struct weft_server *server)
 {
@@ -104,6 +140,9 @@ static uint64_t next_limit_ns(const struct weft_server *server)
         const struct weft_collecting *oldest =
             weft_list_entry(weft_list_first(&server->collecting), struct weft_collecting, link);
         limit_ns = earlier(limit_ns, oldest->touched_ns + listener->body_timeout_ns);
+    }
+    if (is_watched(server)) {
+        limit_ns = earlier(limit_ns, sign_due_ns(server));
     }
     return limit_ns;
 }
@@ -133,6 +172,10 @@ static void on_timer(void *context)
     }
     if (server->head_ns != 0 && now_ns >= server->head_ns + listener->head_timeout_ns) {
         cut(server, "no whole request head came in time");
+        return;
+    }
+    if (!ask_for_sign(server, now_ns)) {
+        cut(server, "the client gives no sign of life");
         return;
     }
     if (server->head_ns == 0 && server->quiet_ns != 0 &&
@@ -329,6 +372,9 @@ enum weft_status weft_listener_open(struct weft_link *link,
     listener->head_timeout_ns = ns_or(options->head_timeout_ms, WEFT_LISTENER_HEAD_TIMEOUT_MS);
     listener->body_timeout_ns = ns_or(options->body_timeout_ms, WEFT_LISTENER_BODY_TIMEOUT_MS);
     listener->send_timeout_ns = ns_or(options->send_timeout_ms, WEFT_LISTENER_SEND_TIMEOUT_MS);
+    listener->keepalive_ns = ns_or(options->keepalive_ms, WEFT_LISTENER_KEEPALIVE_MS);
+    listener->keepalive_timeout_ns =
+        ns_or(options->keepalive_timeout_ms, WEFT_LISTENER_KEEPALIVE_TIMEOUT_MS);
     weft_list_init(&listener->connections);
     weft_timer_init(&listener->closing, link->loop, on_closing, listener);
     weft_deferred_init(&listener->last, on_last, listener);

@@ -23,6 +23,7 @@ struct weft_server {
     uint64_t quiet_ns;           /* since when there is no request; 0 = there is one */
     uint64_t head_ns; /* since when a head is awaited whose first bytes have come; 0 = none is */
     bool going;       /* told to go away */
+    uint64_t asked_ns; /* when it was last asked for a sign of life */
     char peer[WEFT_PEER_TEXT_MAX];
 };
 

@@ -534,6 +534,59 @@ static void test_a_dead_peer_is_noticed_by_keepalive(void **state)
     town_raze(&town);
 }
 
+/* RFC 9113, section 4.1 and RFC 7541, section 6.2.2, by hand: a client that opens a call and then
+ * answers no PING. */
+static size_t put_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t stream,
+                        const void *payload, size_t length)
+{
+    uint8_t head[9] = {0, (uint8_t)(length >> 8), (uint8_t)length, type, flags, 0, 0,
+                       0, (uint8_t)stream};
+    memcpy(to, head, sizeof(head));
+    if (length > 0) {
+        memcpy(to + sizeof(head), payload, length);
+    }
+    return sizeof(head) + length;
+}
+
+static size_t put_field(uint8_t *to, const char *name, const char *value)
+{
+    size_t name_length = strlen(name), value_length = strlen(value);
+    to[0] = 0;
+    to[1] = (uint8_t)name_length;
+    memcpy(to + 2, name, name_length);
+    to[2 + name_length] = (uint8_t)value_length;
+    memcpy(to + 3 + name_length, value, value_length);
+    return 3 + name_length + value_length;
+}
+
+static void test_a_client_that_gives_no_sign_of_life_loses_its_call(void **state)
+{
+    (void)state;
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    struct town town = {.listener_options = {.keepalive_ms = 20, .keepalive_timeout_ms = 20}};
+    uint8_t fields[256], bytes[512];
+    char answer[512];
+    size_t fields_size = 0, size = sizeof(preface) - 1;
+    build(&town);
+    fields_size += put_field(fields, ":method", "POST");
+    fields_size += put_field(fields + fields_size, ":scheme", "http");
+    fields_size += put_field(fields + fields_size, ":path", "/town.Post/Silence");
+    fields_size += put_field(fields + fields_size, ":authority", "town");
+    fields_size += put_field(fields + fields_size, "content-type", "application/grpc");
+    fields_size += put_field(fields + fields_size, "te", "trailers");
+    memcpy(bytes, preface, size);
+    size += put_frame(bytes + size, 4, 0, 0, NULL, 0);             /* SETTINGS */
+    size += put_frame(bytes + size, 1, 4, 1, fields, fields_size); /* HEADERS, END_HEADERS */
+    size += put_frame(bytes + size, 0, 1, 1, "\0\0\0\0\0", 5); /* an empty message, END_STREAM */
+    int fd = town_dial(&town);
+    town_say(&town, fd, bytes, size);
+    town_run_until(&town, &seen.has_held);
+    town_run_until(&town, &seen.was_cancelled);
+    (void)town_hear(&town, fd, answer, sizeof(answer), 0); /* to the end of the connection */
+    close(fd);
+    town_raze(&town);
+}
+
 static void test_traffic_is_counted_with_its_framing(void **state)
 {
     (void)state;
@@ -586,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_after_the_door_was_cut_the_channel_connects_anew),
         cmocka_unit_test(test_a_door_that_closes_lets_open_calls_end),
         cmocka_unit_test(test_a_dead_peer_is_noticed_by_keepalive),
+        cmocka_unit_test(test_a_client_that_gives_no_sign_of_life_loses_its_call),
         cmocka_unit_test(test_traffic_is_counted_with_its_framing),
         cmocka_unit_test(test_an_idle_town_sleeps),
     };
