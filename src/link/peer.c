@@ -107,7 +107,12 @@ static void received(struct weft_peer *peer, const struct weft_slice *message)
         weft_log(weft_link_log(peer->peers->link), WEFT_LOG_WARNING, NULL,
                  "a message from node \"%s\" cannot be read and is dropped: %s", peer->name,
                  weft_error_message(error));
-        return;
+        /* Without memory it is read when it comes again. Otherwise it never will be, and must not
+         * be waited for. */
+        if (weft_error_status(error) == WEFT_OUT_OF_MEMORY ||
+            weft_envelope_decode_numbers(message, &envelope, NULL) != WEFT_OK) {
+            return;
+        }
     }
     peer->peers->events->envelope(peer->peers->context, peer, &envelope);
     weft_message_free(envelope.message);
