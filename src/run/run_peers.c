@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,6 +329,12 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
         take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
             ? weft_value_size_bytes(take_message->deliver.value)
             : 0;
+    if (raw_bytes > WEFT_PEER_VALUE_MAX_BYTES) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "a value of %" PRIu64 " bytes is larger than the %d that one message "
+                              "between nodes carries",
+                              raw_bytes, WEFT_PEER_VALUE_MAX_BYTES);
+    }
     enum weft_status status =
         weft_session_send(node->session, take_message, weft_loop_now_ns(), error);
     if (status == WEFT_OK) {
