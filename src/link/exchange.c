@@ -289,7 +289,7 @@ void weft_exchange_respond_error(struct weft_exchange *exchange, int http_status
                                  const struct weft_error *error)
 {
     cleanup_text struct weft_text text = {0};
-    weft_problem_json(error, &text);
+    weft_problem_json(error, http_status, &text);
     weft_exchange_respond_text(
         exchange, http_status > 0 ? http_status : weft_status_http(weft_error_status(error)),
         WEFT_PROBLEM_CONTENT_TYPE, weft_text_string(&text), text.failed ? 0 : text.length);

@@ -410,6 +410,12 @@ static void drop_slices(struct weft_slice *slices, size_t count)
     }
 }
 
+static size_t queue_max_bytes(const struct weft_server_call *call)
+{
+    size_t own_bytes = call->method->queue_max_bytes;
+    return own_bytes > 0 ? own_bytes : (size_t)WEFT_CALL_QUEUE_MAX_BYTES;
+}
+
 bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *take_slices,
                            size_t slices_count)
 {
@@ -418,7 +424,7 @@ bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *tak
         drop_slices(take_slices, slices_count);
         return false;
     }
-    bool full = weft_grpc_call_queued_bytes(call->wire) > WEFT_CALL_QUEUE_MAX_BYTES;
+    bool full = weft_grpc_call_queued_bytes(call->wire) > queue_max_bytes(call);
     if (full || weft_grpc_send(call->wire, take_slices, slices_count, NULL) != WEFT_OK) {
         drop_slices(take_slices, slices_count);
         weft_grpc_cancel(call->wire, full ? WEFT_RESOURCE_EXHAUSTED : WEFT_OUT_OF_MEMORY);

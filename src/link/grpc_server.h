@@ -47,6 +47,7 @@ struct weft_grpc_method {
     void (*start)(void *context, struct weft_server_call *call);
     void *context;
     size_t message_max_bytes; /* 0 = WEFT_GRPC_MESSAGE_MAX_BYTES [RESOURCE_EXHAUSTED] */
+    size_t queue_max_bytes;   /* 0 = WEFT_CALL_QUEUE_MAX_BYTES */
     const uint32_t *aligned;  /* as in weft_grpc_options */
 };
 

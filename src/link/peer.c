@@ -107,7 +107,12 @@ static void received(struct weft_peer *peer, const struct weft_slice *message)
         weft_log(weft_link_log(peer->peers->link), WEFT_LOG_WARNING, NULL,
                  "a message from node \"%s\" cannot be read and is dropped: %s", peer->name,
                  weft_error_message(error));
-        return;
+        /* Without memory it is read when it comes again. Otherwise it never will be, and must not
+         * be waited for. */
+        if (weft_error_status(error) == WEFT_OUT_OF_MEMORY ||
+            weft_envelope_decode_numbers(message, &envelope, NULL) != WEFT_OK) {
+            return;
+        }
     }
     peer->peers->events->envelope(peer->peers->context, peer, &envelope);
     weft_message_free(envelope.message);
@@ -155,8 +160,9 @@ static enum weft_status open_channel(struct weft_peer *peer, struct weft_error *
     if (peer->channel != NULL) {
         return WEFT_OK;
     }
+    struct weft_channel_options options = {.message_max_bytes = WEFT_PEER_MESSAGE_MAX_BYTES};
     enum weft_status status =
-        weft_channel_open(peer->peers->link, peer->address, NULL, &peer->channel, error);
+        weft_channel_open(peer->peers->link, peer->address, &options, &peer->channel, error);
     peer->peers->channels_open += status == WEFT_OK;
     return status;
 }
@@ -280,8 +286,14 @@ static void accept_call(void *context, struct weft_server_call *server_call)
 enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_server *server,
                                   struct weft_error **error)
 {
-    struct weft_grpc_method method = {
-        .path = CONNECT_PATH, .start = accept_call, .context = peers, .aligned = aligned};
+    /* The session bounds what is under way. A limit here would be met again by all that is sent
+     * again on the next stream. */
+    struct weft_grpc_method method = {.path = CONNECT_PATH,
+                                      .start = accept_call,
+                                      .context = peers,
+                                      .message_max_bytes = WEFT_PEER_MESSAGE_MAX_BYTES,
+                                      .queue_max_bytes = SIZE_MAX,
+                                      .aligned = aligned};
     return weft_grpc_server_add(server, &method, error);
 }
 

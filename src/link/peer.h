@@ -7,7 +7,8 @@
  * weft.v1.Peer/Connect that carries both directions. Of two nodes that know each other the one with
  * the lesser name calls; the other calls too if nobody came within a second, and where both did,
  * the lesser name's stream is used. Streams are made anew when they broke. What was under way is
- * lost then: sched/session.h keeps and repeats it. Owned by the composition root; the loop's thread.
+ * lost then: sched/session.h keeps and repeats it. Owned by the composition root; the loop's
+ * thread.
  */
 
 #include "link/grpc_client.h"
@@ -22,6 +23,12 @@ enum {
     WEFT_PEER_WAIT_MS = 1000,
     /* The pause before a stream that broke is opened again. */
     WEFT_PEER_REOPEN_MS = 50,
+    /* The largest value that one message carries: as much as a door takes from a client. The host
+     * refuses what is larger, for a message that the other end refuses breaks the stream, each time
+     * it is sent again. */
+    WEFT_PEER_VALUE_MAX_BYTES = 256 * 1024 * 1024,
+    /* With all that a message may say beside: parameters of the request and of the value. */
+    WEFT_PEER_MESSAGE_MAX_BYTES = WEFT_PEER_VALUE_MAX_BYTES + 16 * 1024 * 1024,
 };
 
 /* Never called from inside a call into this header. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,17 +114,33 @@ static void session_lost(void *context)
     pump_soon(node->run);
 }
 
+/* What breaks the protocol's limits would do so again each time: its number goes alone, so that the
+ * other end does not wait for it. */
+static void send_number(struct node_session *node, const struct weft_envelope *envelope,
+                        const struct weft_error *why)
+{
+    struct weft_envelope number = *envelope;
+    struct weft_peer_sent sent = {0};
+    number.message = NULL;
+    weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" misses a message: %s",
+             weft_peer_name(node->peer), weft_error_message(why));
+    (void)!weft_peer_send(node->peer, &number, &sent, NULL);
+}
+
 static void session_send(void *context, const struct weft_envelope *envelope)
 {
     struct node_session *node = context;
     cleanup_error struct weft_error *error = NULL;
     struct weft_peer_sent sent = {0};
-    if (weft_peer_send(node->peer, envelope, &sent, &error) != WEFT_OK) {
+    enum weft_status status = weft_peer_send(node->peer, envelope, &sent, &error);
+    if (status == WEFT_OK) {
+        node->run->sent = sent;
+    } else if (status == WEFT_INVALID_ARGUMENT) {
+        send_number(node, envelope, error);
+    } else {
         /* The session keeps it and sends it again. */
         weft_log(node->run->options.log, WEFT_LOG_DEBUG, NULL, "%s", weft_error_message(error));
-        return;
     }
-    node->run->sent = sent;
 }
 
 /* --- the streams --- */
@@ -327,6 +344,12 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
         take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
             ? weft_value_size_bytes(take_message->deliver.value)
             : 0;
+    if (raw_bytes > WEFT_PEER_VALUE_MAX_BYTES) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "a value of %" PRIu64 " bytes is larger than the %d that one message "
+                              "between nodes carries",
+                              raw_bytes, WEFT_PEER_VALUE_MAX_BYTES);
+    }
     enum weft_status status = weft_session_send(node->session, take_message, run->now_ns, error);
     if (status == WEFT_OK) {
         metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);

@@ -228,6 +228,14 @@ static void note_received(struct weft_session *session, uint64_t now_ns)
     }
 }
 
+/* NULL: an acknowledgement alone, or a message that could not be read. */
+static void deliver(struct weft_session *session, struct weft_message *take_message)
+{
+    if (take_message != NULL) {
+        session->host.deliver(session->host.context, take_message);
+    }
+}
+
 void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
                            uint64_t now_ns)
 {
@@ -258,17 +266,14 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
     if (envelope->peer_incarnation != 0) {
         acknowledged(session, envelope->acknowledged, now_ns);
     }
-    if (message == NULL) {
-        return;
-    }
     if (envelope->sequence == 0) {
-        session->host.deliver(session->host.context, steal(&message));
+        deliver(session, steal(&message));
         return;
     }
     if (envelope->sequence == session->received + 1) {
         session->received++;
         note_received(session, now_ns);
-        session->host.deliver(session->host.context, steal(&message));
+        deliver(session, steal(&message));
     } else {
         session->acknowledge_at_ns =
             now_ns; /* twice, or after a gap: the peer should hear where we are */

@@ -69,7 +69,9 @@ void weft_session_free(struct weft_session *session);
  * RESOURCE_EXHAUSTED when the peer is too far behind; the message is then still the caller's. */
 enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
                                    uint64_t now_ns, struct weft_error **error) WEFT_MUST_CHECK;
-/* An envelope came in. Takes its message and leaves NULL there. */
+/* An envelope came in. Takes its message and leaves NULL there. One with a number and without a
+ * message held something that this node cannot read: it counts as received, for it would come again
+ * for ever, and what follows it would wait. */
 void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
                            uint64_t now_ns);
 

@@ -156,10 +156,10 @@ void serve_respond_json(struct visit *visit, int status, struct weft_text *take_
 void serve_respond_error(struct visit *visit, int http_status, const struct weft_error *error)
 {
     struct weft_text text = {0};
-    weft_problem_json(error, &text);
     if (http_status == 0) {
         http_status = weft_status_http(weft_error_status(error));
     }
+    weft_problem_json(error, http_status, &text);
     serve_respond_text(visit, http_status, WEFT_PROBLEM_CONTENT_TYPE, &text);
 }
 

@@ -314,33 +314,41 @@ static void read_message(struct weft_protobuf_reader *reader,
     weft_protobuf_leave(reader, &inner);
 }
 
+/* False for a field that is none of the numbers. */
+static bool read_number(struct weft_protobuf_reader *reader,
+                        const struct weft_protobuf_field *field, struct weft_envelope *envelope)
+{
+    switch (field->number) {
+    case 1:
+        envelope->incarnation = weft_protobuf_fixed64(reader, field);
+        return true;
+    case 2:
+        envelope->peer_incarnation = weft_protobuf_fixed64(reader, field);
+        return true;
+    case 3:
+        envelope->sequence = weft_protobuf_uint64(reader, field);
+        return true;
+    case 4:
+        envelope->acknowledged = weft_protobuf_uint64(reader, field);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void read_envelope(struct weft_protobuf_reader *reader, const struct weft_slice *whole,
                           struct weft_envelope *envelope, bool *ret_unknown,
                           struct weft_error **error)
 {
     struct weft_protobuf_field field;
     while (weft_protobuf_next(reader, &field)) {
-        switch (field.number) {
-        case 1:
-            envelope->incarnation = weft_protobuf_fixed64(reader, &field);
-            break;
-        case 2:
-            envelope->peer_incarnation = weft_protobuf_fixed64(reader, &field);
-            break;
-        case 3:
-            envelope->sequence = weft_protobuf_uint64(reader, &field);
-            break;
-        case 4:
-            envelope->acknowledged = weft_protobuf_uint64(reader, &field);
-            break;
-        case FIELD_PADDING:
-            break;
-        default:
-            if (field.number <= FIELD_OF_KIND + WEFT_MESSAGE_CANCEL) {
-                read_message(reader, &field, whole, &envelope->message, error);
-            } else {
-                *ret_unknown = true;
-            }
+        if (read_number(reader, &field, envelope) || field.number == FIELD_PADDING) {
+            continue;
+        }
+        if (field.number <= FIELD_OF_KIND + WEFT_MESSAGE_CANCEL) {
+            read_message(reader, &field, whole, &envelope->message, error);
+        } else {
+            *ret_unknown = true;
         }
     }
 }
@@ -375,4 +383,22 @@ enum weft_status weft_envelope_decode(const struct weft_slice *message,
     }
     *ret_envelope = envelope;
     return WEFT_OK;
+}
+
+enum weft_status weft_envelope_decode_numbers(const struct weft_slice *message,
+                                              struct weft_envelope *ret_envelope,
+                                              struct weft_error **error)
+{
+    struct weft_protobuf_reader reader;
+    struct weft_protobuf_field field;
+    struct weft_envelope envelope = {0};
+    weft_protobuf_reader_init(&reader, message->data, message->size_bytes);
+    while (weft_protobuf_next(&reader, &field)) {
+        (void)read_number(&reader, &field, &envelope);
+    }
+    enum weft_status status = weft_protobuf_end(&reader, "an envelope", error);
+    if (status == WEFT_OK) {
+        *ret_envelope = envelope;
+    }
+    return status;
 }

@@ -28,4 +28,10 @@ enum weft_status weft_envelope_decode(const struct weft_slice *message,
                                       struct weft_envelope *ret_envelope,
                                       struct weft_error **error) WEFT_MUST_CHECK;
 
+/* Its numbers alone, where weft_envelope_decode refused what it holds: the session goes on behind
+ * it. INVALID_ARGUMENT where even they cannot be read. */
+enum weft_status weft_envelope_decode_numbers(const struct weft_slice *message,
+                                              struct weft_envelope *ret_envelope,
+                                              struct weft_error **error) WEFT_MUST_CHECK;
+
 #endif

@@ -53,7 +53,7 @@ static void read_entry(struct weft_protobuf_reader *reader, struct weft_paramete
     struct weft_protobuf_reader choice;
     while (weft_protobuf_next(reader, &field)) {
         if (field.number == 1) {
-            weft_protobuf_set_string(reader, &field, WEFT_OIP_NAME_MAX_BYTES, name);
+            weft_protobuf_set_string(reader, &field, WEFT_NAME_MAX, name);
         } else if (field.number == 2 && weft_protobuf_enter(reader, &field, &choice)) {
             read_choice(&choice, parameter, string);
             weft_protobuf_leave(reader, &choice);

@@ -45,7 +45,7 @@ static void write_causes(struct weft_text *text, const struct weft_error *error)
     weft_text_append_string(text, "]");
 }
 
-void weft_problem_json(const struct weft_error *error, struct weft_text *text)
+void weft_problem_json(const struct weft_error *error, int http_status, struct weft_text *text)
 {
     enum weft_status status = weft_error_status(error);
     struct weft_error_place place = weft_error_place(error);
@@ -53,7 +53,8 @@ void weft_problem_json(const struct weft_error *error, struct weft_text *text)
     weft_error_format_whole(error, whole, sizeof(whole));
     write_type(text, status);
     write_member(text, "title", weft_status_words(status));
-    weft_text_printf(text, ",\"status\":%d", weft_status_http(status));
+    weft_text_printf(text, ",\"status\":%d",
+                     http_status > 0 ? http_status : weft_status_http(status));
     write_member(text, "detail", weft_error_message(error));
     write_member(text, "error", whole);
     write_member(text, "pipeline", place.pipeline);

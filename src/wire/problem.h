@@ -20,8 +20,9 @@ enum {
     WEFT_PROBLEM_DETAILS_MAX_BYTES = 3 * 1024,
 };
 
-/* Appends the JSON. A text that failed (out of memory) says so itself. */
-void weft_problem_json(const struct weft_error *error, struct weft_text *text);
+/* Appends the JSON. http_status is the one that it is sent with, which it repeats (RFC
+ * 9457, 3.1.2); 0 = the error's own. A text that failed (out of memory) says so itself. */
+void weft_problem_json(const struct weft_error *error, int http_status, struct weft_text *text);
 /* Appends the encoded google.rpc.Status with one google.rpc.ErrorInfo (domain "weft", reason the
  * status's name); what does not fit the limit is left out, causes first. */
 void weft_problem_grpc(const struct weft_error *error, struct weft_text *bytes);

@@ -141,6 +141,29 @@ static void a_message_that_comes_twice_is_delivered_once(void **state)
     end_fini(&b);
 }
 
+static void a_message_that_cannot_be_read_does_not_hold_up_the_next(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        say(&a, i, 0);
+    }
+    weft_message_free(a.wire[1].message);
+    a.wire[1].message = NULL;
+    carry(&a, 0);
+    assert_int_equal(b.delivered_count, 2);
+    assert_int_equal(b.delivered[1], 3);
+
+    weft_session_tick(b.session, weft_session_deadline_ns(b.session));
+    carry(&b, 1);
+    assert_int_equal(weft_session_queued(a.session), 0); /* it is not sent again either */
+    end_fini(&a);
+    end_fini(&b);
+}
+
 static void acknowledgements_travel_in_bulk(void **state)
 {
     (void)state;
@@ -316,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_lost_with_a_connection_is_sent_again_on_the_next),
         cmocka_unit_test(a_message_that_comes_twice_is_delivered_once),
+        cmocka_unit_test(a_message_that_cannot_be_read_does_not_hold_up_the_next),
         cmocka_unit_test(acknowledgements_travel_in_bulk),
         cmocka_unit_test(a_peer_that_stays_away_is_lost_and_nothing_of_before_counts),
         cmocka_unit_test(a_new_boot_replaces_the_old_one),

@@ -147,7 +147,7 @@ static void a_problem_names_place_causes_and_hint(void **state)
     (void)state;
     cleanup_error struct weft_error *error = an_error();
     cleanup_text struct weft_text text = {0};
-    weft_problem_json(error, &text);
+    weft_problem_json(error, 0, &text);
     assert_string_equal(
         weft_text_string(&text),
         "{\"type\":\"urn:weft:problem:internal\",\"title\":\"internal error\",\"status\":500,"
@@ -155,6 +155,17 @@ static void a_problem_names_place_causes_and_hint(void **state)
         "(pipeline \\\"portrait\\\", step \\\"scene\\\", node \\\"b\\\", attempt 2); look elsewhere\","
         "\"pipeline\":\"portrait\",\"step\":\"scene\",\"node\":\"b\",\"attempt\":2,"
         "\"cause\":[\"no \\\"file\\\"\"],\"hint\":\"look elsewhere\"}");
+}
+
+/* A body that is too large is 413, though RESOURCE_EXHAUSTED is 429 elsewhere. */
+static void a_problem_repeats_the_status_that_it_is_sent_with(void **state)
+{
+    (void)state;
+    cleanup_error struct weft_error *error = NULL;
+    cleanup_text struct weft_text text = {0};
+    (void)weft_error_set(&error, WEFT_RESOURCE_EXHAUSTED, "too large");
+    weft_problem_json(error, 413, &text);
+    assert_non_null(strstr(weft_text_string(&text), "\"status\":413,"));
 }
 
 static void a_problem_crosses_grpc(void **state)
@@ -241,6 +252,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_coded_as_the_client_accepts),
         cmocka_unit_test(base64_is_canonical),
         cmocka_unit_test(a_problem_names_place_causes_and_hint),
+        cmocka_unit_test(a_problem_repeats_the_status_that_it_is_sent_with),
         cmocka_unit_test(a_problem_crosses_grpc),
         cmocka_unit_test(reflection_answers_from_the_embedded_descriptors),
         cmocka_unit_test(health_is_asked_and_answered),

@@ -110,7 +110,7 @@ static void problem_story(void)
     cleanup_text struct weft_text bytes = {0};
     (void)weft_error_set(&error, WEFT_NOT_FOUND, "why");
     (void)weft_error_set(&error, WEFT_INTERNAL, "what");
-    weft_problem_json(error, &json);
+    weft_problem_json(error, 0, &json);
     weft_problem_grpc(error, &bytes);
     if (!bytes.failed) {
         (void)weft_problem_grpc_decode(bytes.data, bytes.length, &back);

@@ -161,6 +161,30 @@ static void refused(const struct theirs *theirs, const char *words)
     }
 }
 
+/* Nodes hand parameters on to each other, and take no longer names there. */
+static void a_parameter_with_a_name_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    char name[WEFT_NAME_MAX + 2];
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    int64_t one = 1;
+    struct theirs theirs;
+    theirs_init(&theirs, "INT64", 1);
+    theirs.input.contents = &theirs.contents;
+    theirs.contents.n_int64_contents = 1, theirs.contents.int64_contents = &one;
+    Inference__InferParameter on = INFERENCE__INFER_PARAMETER__INIT;
+    on.parameter_choice_case = INFERENCE__INFER_PARAMETER__PARAMETER_CHOICE_BOOL_PARAM;
+    on.bool_param = 1;
+    Inference__ModelInferRequest__ParametersEntry entry =
+        INFERENCE__MODEL_INFER_REQUEST__PARAMETERS_ENTRY__INIT;
+    Inference__ModelInferRequest__ParametersEntry *entries[] = {&entry};
+    entry.key = name;
+    entry.value = &on;
+    theirs.request.n_parameters = 1, theirs.request.parameters = entries;
+    refused(&theirs, "is too long a text");
+}
+
 static void contents_that_do_not_fit_are_refused_by_name(void **state)
 {
     (void)state;
@@ -341,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raw_contents_become_values_without_a_copy),
         cmocka_unit_test(typed_contents_of_every_kind_become_raw),
+        cmocka_unit_test(a_parameter_with_a_name_that_is_none_is_refused),
         cmocka_unit_test(contents_that_do_not_fit_are_refused_by_name),
         cmocka_unit_test(a_response_refers_to_its_tensors),
         cmocka_unit_test(a_stream_carries_answers_and_errors),
