@@ -10,10 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The functions that this plugin calls are all in the table of this version (Debian 13 has 1.21).
- */
-_Static_assert(ORT_API_VERSION >= 18, "ONNX Runtime's header is too old: 1.18 or later is needed");
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct weft_ort shared; /* api is set when the rest is; guarded by lock until then */
 static _Thread_local const struct weft_ort_listener *thread_listener;
@@ -133,12 +129,12 @@ static enum weft_status open_api(struct weft_ort *ort, struct weft_ort_reason *r
                              "libonnxruntime.so is not ONNX Runtime: it has no OrtGetApiBase");
     }
     ort->version = base->GetVersionString();
-    ort->api = base->GetApi(ORT_API_VERSION);
+    ort->api = base->GetApi(WEFT_ORT_API_VERSION);
     if (ort->api == NULL) {
         weft_ort_fail(reason, WEFT_FAILED_PRECONDITION,
                       "ONNX Runtime's library is version %s, which does not offer API %d: this "
-                      "plugin was built with the header of 1.%d",
-                      ort->version, ORT_API_VERSION, ORT_API_VERSION);
+                      "plugin needs 1.%d or later",
+                      ort->version, WEFT_ORT_API_VERSION, WEFT_ORT_API_VERSION);
         dlclose(library);
         return WEFT_FAILED_PRECONDITION;
     }

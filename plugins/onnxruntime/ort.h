@@ -9,7 +9,8 @@
  * outlive every model). Any thread.
  */
 
-#include <onnxruntime_c_api.h>
+#include "ort_api.h"
+
 #include <weft/model.h>
 
 /* What ONNX Runtime has to say of a broken graph is a sentence or two; more is cut. */
@@ -35,8 +36,8 @@ struct weft_ort {
     const char *version;     /* of the library */
 };
 
-/* FAILED_PRECONDITION where the library is not there, or too old for the header that this was built
- * with. A failure may be tried again. */
+/* FAILED_PRECONDITION where the library is not there, or older than WEFT_ORT_API_VERSION. A failure
+ * may be tried again. */
 enum weft_status weft_ort_open(const struct weft_ort **ret_ort,
                                struct weft_ort_reason *reason) WEFT_MUST_CHECK;
 

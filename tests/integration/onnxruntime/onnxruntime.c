@@ -308,7 +308,8 @@ static void a_library_that_is_too_old_is_named(void **state)
     struct plugin_host_setup setup = network("any.onnx");
     setup.plugin = getenv("WEFT_TEST_OLD_ONNXRUNTIME");
     refused(&setup, WEFT_FAILED_PRECONDITION,
-            "ONNX Runtime's library is version 1.2.3, which does not offer API");
+            "ONNX Runtime's library is version 1.17.3, which does not offer API 18: this plugin "
+            "needs 1.18 or later");
 }
 
 static void settings_that_make_no_sense_are_refused(void **state)
