@@ -37,6 +37,25 @@ static void collect(void *context)
     }
 }
 
+/* What the edges of pipelines carry, by the names of both ends, as the gateway hears of it. */
+static enum weft_status edges_start(struct weft_run *run, struct weft_error **error)
+{
+    struct weft_metric_definition values = {
+        .kind = WEFT_METRIC_COUNTER,
+        .name = "weft_pipeline_edge_values_total",
+        .help = "Values that an edge of a pipeline carried, by how they went.",
+        .labels = {"pipeline", "producer", "consumer", "lane"},
+    };
+    struct weft_metric_definition bytes = values;
+    bytes.name = "weft_pipeline_edge_bytes_total";
+    bytes.help = "Bytes of the values that an edge of a pipeline carried, before encoding.";
+    enum weft_status status =
+        weft_metrics_add(run->options.metrics, &values, &run->metrics.edge_values, error);
+    return status == WEFT_OK
+               ? weft_metrics_add(run->options.metrics, &bytes, &run->metrics.edge_bytes, error)
+               : status;
+}
+
 enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
 {
     struct run_metrics *m = &run->metrics;
@@ -84,6 +103,9 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
             *families[i].gauge = weft_metric_series(gauge, NULL);
         }
     }
+    if (status == WEFT_OK) {
+        status = edges_start(run, error);
+    }
     return status == WEFT_OK ? weft_metrics_add_collector(run->options.metrics, collect, run, error)
                              : status;
 }
@@ -114,4 +136,18 @@ void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint
         weft_metric_count(weft_metric_series(run->metrics.edge_raw, &to), raw_bytes);
         weft_metric_count(weft_metric_series(run->metrics.edge_wire, &to), wire_bytes);
     }
+}
+
+static const char *end_name(const struct record *record, uint32_t step)
+{
+    return step == WEFT_STEP_GATEWAY ? "" : record->steps[step].name;
+}
+
+void metrics_crossing(struct weft_run *run, const struct record *record,
+                      const struct record_edge *edge)
+{
+    const char *labels[] = {record->pipeline, end_name(record, edge->from_step),
+                            end_name(record, edge->to_step), edge->lane_used.text};
+    weft_metric_count(weft_metric_series(run->metrics.edge_values, labels), 1);
+    weft_metric_count(weft_metric_series(run->metrics.edge_bytes, labels), edge->raw_bytes);
 }

@@ -43,6 +43,8 @@ struct record_edge {
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
     struct weft_label lane_asked, lane_used, codec;
+    char *value; /* the producer's name of it: a step's output, or the pipeline's input */
+    char *taken; /* the consumer's name of it: a step's input, or the pipeline's output */
 };
 
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };
@@ -69,8 +71,6 @@ struct record {
     size_t steps_count;
     struct record_edge *edges;
     size_t edges_count;
-    char **outputs; /* names for edges to the gateway, and inputs for edges from it */
-    char **inputs;
 };
 
 struct weft_run_call {
@@ -87,6 +87,7 @@ struct run_metrics {
     struct weft_metric_family *requests, *request_seconds;
     struct weft_metric_family *tasks, *task_seconds;
     struct weft_metric_family *edge_raw, *edge_wire;
+    struct weft_metric_family *edge_values, *edge_bytes;
     struct weft_metric_family *peer_sent, *peer_received, *peer_round_trip;
     struct weft_metric *slots_used, *tasks_ready, *requests_open, *plans;
 };
@@ -161,10 +162,11 @@ void pipeline_released(void *context, const struct weft_pipeline *pipeline);
 struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline,
                           const char *id, const struct weft_trace *trace);
 void record_placed(struct record *record, const struct weft_request *request);
-void record_report(struct record *record, const struct weft_request *request,
+void record_report(struct weft_run *run, struct record *record, const struct weft_request *request,
                    const struct weft_report *report);
-void record_sent(struct record *record, const struct weft_request *request, uint32_t input,
-                 const char *node, uint64_t raw_bytes, const struct weft_send_outcome *outcome);
+void record_sent(struct weft_run *run, struct record *record, const struct weft_request *request,
+                 uint32_t input, const char *node, uint64_t raw_bytes,
+                 const struct weft_send_outcome *outcome);
 void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes);
 void records_free(struct weft_run *run);
 
@@ -175,5 +177,7 @@ void metrics_task(struct weft_run *run, const struct weft_task *task, bool well,
 void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status,
                      uint64_t duration_ns);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
+void metrics_crossing(struct weft_run *run, const struct record *record,
+                      const struct record_edge *edge);
 
 #endif

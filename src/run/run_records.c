@@ -74,18 +74,40 @@ static struct record_step *lay_out_steps(struct layout *layout,
     return steps;
 }
 
+static const char *producers_name(const struct weft_pipeline *pipeline,
+                                  const struct weft_pipeline_edge *edge)
+{
+    return edge->from_step == WEFT_STEP_GATEWAY
+               ? pipeline->inputs[edge->from_output].name
+               : pipeline->steps[edge->from_step].outputs[edge->from_output];
+}
+
+static const char *consumers_name(const struct weft_pipeline *pipeline,
+                                  const struct weft_pipeline_edge *edge)
+{
+    return edge->to_step == WEFT_STEP_GATEWAY
+               ? pipeline->outputs[edge->to_input].name
+               : pipeline->steps[edge->to_step].inputs[edge->to_input].name;
+}
+
 static struct record_edge *lay_out_edges(struct layout *layout,
+                                         const struct weft_pipeline *pipeline,
                                          const struct weft_pipeline_edge *from, size_t count)
 {
     struct record_edge *edges = part(layout, count * sizeof(*edges));
-    for (size_t i = 0; edges != NULL && i < count; i++) {
-        edges[i] = (struct record_edge){
+    for (size_t i = 0; i < count; i++) {
+        struct record_edge edge = {
+            .value = text(layout, producers_name(pipeline, &from[i])),
+            .taken = text(layout, consumers_name(pipeline, &from[i])),
             .from_step = from[i].from_step,
             .from_output = from[i].from_output,
             .to_step = from[i].to_step,
             .to_input = from[i].to_input,
             .lane_asked = weft_label_of(from[i].lane != NULL ? from[i].lane : "auto"),
         };
+        if (edges != NULL) {
+            edges[i] = edge;
+        }
     }
     return edges;
 }
@@ -101,23 +123,9 @@ static struct record *lay_out(struct layout *layout, const struct weft_pipeline 
         .version = text(layout, pipeline->version),
         .steps = lay_out_steps(layout, pipeline),
         .steps_count = pipeline->steps_count,
-        .edges = lay_out_edges(layout, edges, edges_count),
+        .edges = lay_out_edges(layout, pipeline, edges, edges_count),
         .edges_count = edges_count,
-        .inputs = part(layout, pipeline->inputs_count * sizeof(char *)),
-        .outputs = part(layout, pipeline->outputs_count * sizeof(char *)),
     };
-    for (size_t i = 0; i < pipeline->inputs_count; i++) {
-        char *name = text(layout, pipeline->inputs[i].name);
-        if (content.inputs != NULL) {
-            content.inputs[i] = name;
-        }
-    }
-    for (size_t i = 0; i < pipeline->outputs_count; i++) {
-        char *name = text(layout, pipeline->outputs[i].name);
-        if (content.outputs != NULL) {
-            content.outputs[i] = name;
-        }
-    }
     if (record != NULL) {
         *record = content;
     }
@@ -172,8 +180,8 @@ static bool goes_to(const struct record *record, const struct record_edge *edge,
 }
 
 /* One crossing serves every edge from that output to that node; only the first counts its bytes. */
-static void note_crossing(struct record *record, uint32_t from_step, uint32_t from_output,
-                          const char *node, const char *gateway,
+static void note_crossing(struct weft_run *run, struct record *record, uint32_t from_step,
+                          uint32_t from_output, const char *node, const char *gateway,
                           const struct weft_report_transfer *transfer)
 {
     bool first = true;
@@ -190,12 +198,14 @@ static void note_crossing(struct record *record, uint32_t from_step, uint32_t fr
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
         edge->lane_used = transfer->lane_used;
         edge->codec = transfer->codec;
+        metrics_crossing(run, record, edge);
         first = false;
     }
 }
 
-void record_sent(struct record *record, const struct weft_request *request, uint32_t input,
-                 const char *node, uint64_t raw_bytes, const struct weft_send_outcome *outcome)
+void record_sent(struct weft_run *run, struct record *record, const struct weft_request *request,
+                 uint32_t input, const char *node, uint64_t raw_bytes,
+                 const struct weft_send_outcome *outcome)
 {
     record_placed(record, request);
     struct weft_report_transfer transfer = {
@@ -206,10 +216,10 @@ void record_sent(struct record *record, const struct weft_request *request, uint
         .codec = weft_label_of(outcome->codec),
     };
     record->gateway_out_bytes += raw_bytes;
-    note_crossing(record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
+    note_crossing(run, record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
 }
 
-void record_report(struct record *record, const struct weft_request *request,
+void record_report(struct weft_run *run, struct record *record, const struct weft_request *request,
                    const struct weft_report *report)
 {
     record_placed(record, request);
@@ -234,7 +244,7 @@ void record_report(struct record *record, const struct weft_request *request,
         const struct weft_report_transfer *transfer = &report->transfers[i];
         const char *node =
             transfer->to_node < request->nodes_count ? request->nodes[transfer->to_node].name : "";
-        note_crossing(record, report->step, transfer->output, node,
+        note_crossing(run, record, report->step, transfer->output, node,
                       request->nodes[request->gateway_node].name, transfer);
     }
 }
@@ -284,12 +294,8 @@ static void write_edge(struct weft_text *text, const struct record *record,
     weft_text_append_string(text, "{");
     member(text, "producer", step_name(record, edge->from_step));
     member(text, "consumer", step_name(record, edge->to_step));
-    if (edge->from_step == WEFT_STEP_GATEWAY) {
-        member(text, "input", record->inputs[edge->from_output]);
-    }
-    if (edge->to_step == WEFT_STEP_GATEWAY) {
-        member(text, "output", record->outputs[edge->to_input]);
-    }
+    member(text, "value", edge->value);
+    member(text, "taken_as", edge->taken);
     member(text, "lane_asked", edge->lane_asked.text);
     member(text, "lane_used", edge->lane_used.text);
     member(text, "codec", edge->codec.text);

@@ -61,7 +61,7 @@ static void gateway_reported(void *context, struct weft_request *request,
     (void)context;
     struct weft_run_call *call = request->host_data;
     if (call->record != NULL) {
-        record_report(call->record, request, report);
+        record_report(call->run, call->record, request, report);
     }
 }
 
@@ -72,7 +72,7 @@ static void gateway_sent(void *context, struct weft_request *request, uint32_t i
     (void)context;
     struct weft_run_call *call = request->host_data;
     if (call->record != NULL) {
-        record_sent(call->record, request, input, node, raw_bytes, outcome);
+        record_sent(call->run, call->record, request, input, node, raw_bytes, outcome);
     }
 }
 
