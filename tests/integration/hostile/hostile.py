@@ -19,6 +19,9 @@ from nodes import Cluster, Stories, write_model
 
 CONNECTIONS = 1000
 GIB = 1 << 30
+# A request without a deadline of its own ends after 300 s, and a model that hangs after 60: whatever comes before this did
+# not wait for them, however busy the machine is.
+LONG_BEFORE_S = 40
 # What a node may grow by for a thousand connections: some KiB each, and no part of what they announce.
 GROWTH_MAX_BYTES = 64 << 20
 PIPELINE = """pipeline: two
@@ -126,7 +129,7 @@ def bad_models(stories, node):
         # Triton's request parameter `timeout` is in microseconds.
         started = time.monotonic()
         status, problem = ask(node, parameters={"behave": "hang", "timeout": 300000})
-        assert status == 504 and time.monotonic() - started < 5, (status, problem)
+        assert status == 504 and time.monotonic() - started < LONG_BEFORE_S, (status, problem)
         assert problem["step"] == "text" and problem["node"] == "first", problem
         serves(node)
     with stories.story("a client that leaves takes its request with it"):
@@ -157,8 +160,8 @@ def lost_nodes(stories, cluster):
         wait_for(lambda: first.metric("weft_requests_open") == 1)
         second.kill()
         killed = time.monotonic()
-        hanging.join(20)
-        assert answers and time.monotonic() - killed < 5, answers
+        hanging.join(LONG_BEFORE_S)
+        assert answers and time.monotonic() - killed < LONG_BEFORE_S, answers
         status, problem = answers[0]
         assert status == 503 and problem["node"] == "second" and problem["step"] == "words", problem
     with stories.story("afterwards a request that needs it is refused by what is missing, and others work"):
