@@ -45,6 +45,7 @@ void weft_gateway_free(struct weft_gateway *gateway)
     }
     for (size_t i = 0; i < gateway->nodes_count; i++) {
         weft_node_info_fini(&gateway->nodes[i].info);
+        weft_node_info_fini(&gateway->nodes[i].gone);
     }
     free(gateway->nodes);
     weft_heap_fini(&gateway->timers);

@@ -22,6 +22,7 @@ enum plan_state { PLAN_PREPARING, PLAN_READY, PLAN_BROKEN };
 
 struct cluster_node {
     struct weft_node_info info; /* name NULL = empty */
+    struct weft_node_info gone; /* who was here last, for the words of errors; name NULL = nobody */
     uint32_t open_tasks;
 };
 
@@ -102,6 +103,8 @@ struct cluster_node *node_find(struct weft_gateway *gateway, const char *name);
 /* A step of the request that may still have to run, or hand on, on that node; WEFT_STEP_GATEWAY if
  * none. */
 uint32_t open_step_on(const struct open_request *open, const char *name);
+/* The name of a step on that node that takes something from this one; NULL if none does. */
+const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node);
 
 /* gateway_plans.c */
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,

@@ -129,6 +129,7 @@ static enum weft_status place(struct weft_gateway *gateway, const struct weft_pi
         const struct cluster_node *node = &gateway->nodes[i];
         nodes[i].info = node->info.name != NULL ? &node->info : NULL;
         nodes[i].open_tasks = node->open_tasks;
+        nodes[i].gone = node->gone.name != NULL ? &node->gone : NULL;
         self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
     }
     return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self,

@@ -291,6 +291,37 @@ static void place_error(struct open_request *open, const struct weft_report *rep
                                 });
 }
 
+/* The step did its part, and what it made could not be brought to another node: that node is to
+ * blame, and the step that waits there. */
+static void blame_receiver(const struct open_request *open, const struct weft_report *report,
+                           const char *receiver, struct weft_error **error)
+{
+    const char *producer = open->request.pipeline->steps[report->step].name;
+    const char *consumer = step_fed_on(open, report->step, receiver);
+    const char *from = open->request.step_nodes[report->step];
+    (void)weft_error_wrap(error, WEFT_UNKNOWN,
+                          "step \"%s\" on node \"%s\" did not get the output of step \"%s\" "
+                          "from node \"%s\"",
+                          consumer, receiver, producer, from);
+    weft_error_set_place(error, &(struct weft_error_place){
+                                    .pipeline = open->request.pipeline->name,
+                                    .step = consumer,
+                                    .node = receiver,
+                                    .attempt = report->attempt,
+                                });
+}
+
+/* The node that an error of the step is about, where that is another one than the step's and a step
+ * there waits for this one's output; NULL otherwise. */
+static const char *other_node(const struct open_request *open, const struct weft_report *report)
+{
+    const char *node = weft_error_place(report->error).node;
+    return node != NULL && strcmp(node, open->request.step_nodes[report->step]) != 0 &&
+                   step_fed_on(open, report->step, node) != NULL
+               ? node
+               : NULL;
+}
+
 static void report_failure(struct weft_gateway *gateway, struct open_request *open,
                            const struct weft_report *report, uint64_t now_ns)
 {
@@ -299,6 +330,12 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
         return;
     }
     cleanup_error struct weft_error *error = weft_error_ref(report->error);
+    const char *receiver = other_node(open, report);
+    if (receiver != NULL) {
+        blame_receiver(open, report, receiver, &error);
+        request_end(gateway, open, error, now_ns);
+        return;
+    }
     (void)weft_error_wrap(&error, WEFT_UNKNOWN, "step \"%s\" failed on node \"%s\"",
                           open->request.pipeline->steps[report->step].name,
                           open->request.step_nodes[report->step]);

@@ -158,6 +158,8 @@ static void a_lost_node_ends_the_requests_that_need_it(void **state)
     struct stage_call next;
     assert_status(stage_submit(&stage, &next, 3, UINT64_MAX, &error), WEFT_UNAVAILABLE);
     assert_string_equal(weft_error_place(error).step, "two");
+    assert_string_equal(weft_error_place(error).node, "b");
+    assert_non_null(strstr(weft_error_message(error), "node \"b\", which had it, is gone"));
     stage_call_fini(&call);
     stage_fini(&stage);
 }
@@ -217,6 +219,11 @@ static void what_never_reached_its_node_ends_the_request(void **state)
     assert_int_equal(calls[1].status, WEFT_UNAVAILABLE);
     assert_string_equal(weft_error_message(weft_error_cause(calls[1].error)),
                         "node \"b\" went away before it had the output of step \"one\"");
+    assert_string_equal(weft_error_message(calls[1].error),
+                        "step \"two\" on node \"b\" did not get the output of step \"one\" from "
+                        "node \"a\"");
+    assert_string_equal(weft_error_place(calls[1].error).step, "two");
+    assert_string_equal(weft_error_place(calls[1].error).node, "b");
     stage_call_fini(&calls[0]);
     stage_call_fini(&calls[1]);
     stage_fini(&stage);
