@@ -20,7 +20,7 @@ static struct node_session *find(const struct weft_run *run, const char *name)
 void dispatch(struct weft_run *run, struct weft_message *message, const char *node)
 {
     weft_gateway_message(run->gateway, message, node, run->now_ns);
-    weft_worker_message(run->worker, message, run->now_ns);
+    weft_worker_message(run->worker, message, node, run->now_ns);
     pump_soon(run);
 }
 

@@ -40,6 +40,7 @@ struct gateway_plan {
     uint32_t gateway_node;
     struct weft_compiled_plan compiled;
     enum plan_state state;
+    bool *prepared;           /* by node: it has said so, or has no part */
     uint32_t awaited;         /* nodes that have not said PREPARED */
     size_t requests;          /* that use it */
     bool forgotten;           /* not to be found any more; goes with its last request */
@@ -129,8 +130,8 @@ void request_fail_later(struct weft_gateway *gateway, struct open_request *open,
 void request_settle(struct weft_gateway *gateway, struct open_request *open);
 void request_free(struct weft_gateway *gateway, struct open_request *open);
 void request_deliver(struct weft_gateway *gateway, struct open_request *open,
-                     const struct weft_deliver *deliver, uint64_t now_ns);
+                     const struct weft_deliver *deliver, const char *node, uint64_t now_ns);
 void request_report(struct weft_gateway *gateway, struct open_request *open,
-                    const struct weft_report *report, uint64_t now_ns);
+                    const struct weft_report *report, const char *node, uint64_t now_ns);
 
 #endif

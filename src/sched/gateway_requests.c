@@ -239,9 +239,22 @@ static void output_complete(struct open_request *open, uint32_t output)
     }
 }
 
-void request_deliver(struct weft_gateway *gateway, struct open_request *open,
-                     const struct weft_deliver *deliver, uint64_t now_ns)
+/* Whether that node runs the step; the gateway's own "step" is its inputs. */
+static bool is_step_of(const struct weft_gateway *gateway, const struct open_request *open,
+                       uint32_t step, const char *node)
 {
+    const char *owner = step == WEFT_STEP_GATEWAY          ? gateway->name
+                        : step < open->request.steps_count ? open->request.step_nodes[step]
+                                                           : NULL;
+    return owner != NULL && strcmp(owner, node) == 0;
+}
+
+void request_deliver(struct weft_gateway *gateway, struct open_request *open,
+                     const struct weft_deliver *deliver, const char *node, uint64_t now_ns)
+{
+    if (!is_step_of(gateway, open, deliver->from_step, node)) {
+        return;
+    }
     if (open->machine.state != REQUEST_RUNNING || deliver->value == NULL || deliver->attempt != 1) {
         return;
     }
@@ -350,13 +363,14 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
 }
 
 void request_report(struct weft_gateway *gateway, struct open_request *open,
-                    const struct weft_report *report, uint64_t now_ns)
+                    const struct weft_report *report, const char *node, uint64_t now_ns)
 {
     uint32_t step = report->step;
-    if (step >= open->request.steps_count || open->step_states[step] == STEP_FINISHED ||
-        open->step_states[step] == STEP_FAILED) {
-        if (step < open->request.steps_count && report->kind == WEFT_REPORT_FAILED &&
-            open->machine.state == REQUEST_RUNNING) {
+    if (step >= open->request.steps_count || !is_step_of(gateway, open, step, node)) {
+        return;
+    }
+    if (open->step_states[step] == STEP_FINISHED || open->step_states[step] == STEP_FAILED) {
+        if (report->kind == WEFT_REPORT_FAILED && open->machine.state == REQUEST_RUNNING) {
             report_failure(gateway, open, report, now_ns); /* its output was lost on the way */
         }
         return;
