@@ -27,6 +27,7 @@ struct weft_peer {
     bool called_up;
     struct weft_server_call *accepted;
     enum side active;
+    bool dropped;               /* only its channel is left, which closes */
     struct weft_timer timer;    /* to call, or to call again */
     struct weft_traffic former; /* of accepted streams that are over */
 };
@@ -66,7 +67,7 @@ static enum side best_side(const struct weft_peer *peer)
 
 static void schedule(struct weft_peer *peer)
 {
-    if (peer->peers->leaving || peer->address == NULL || peer->called != NULL ||
+    if (peer->peers->leaving || peer->dropped || peer->address == NULL || peer->called != NULL ||
         peer->active != SIDE_NONE) {
         weft_timer_cancel(&peer->timer);
         return;
@@ -82,6 +83,9 @@ static void schedule(struct weft_peer *peer)
 static void choose(struct weft_peer *peer)
 {
     enum side best = best_side(peer);
+    if (peer->dropped) {
+        return;
+    }
     if (best != peer->active && !peer->peers->closing) {
         const struct weft_peers_events *events = peer->peers->events;
         bool was = peer->active != SIDE_NONE;
@@ -414,6 +418,34 @@ static void channel_closed(void *context)
     peers->channels_open--;
     if (peers->closing) {
         weft_loop_defer(weft_link_loop(peers->link), &peers->finish);
+    }
+}
+
+static void dropped_closed(void *context)
+{
+    struct weft_peer *peer = context;
+    struct weft_peers *peers = peer->peers;
+    peer_free(peer);
+    channel_closed(peers);
+}
+
+void weft_peers_drop(struct weft_peers *peers, struct weft_peer *peer)
+{
+    weft_assert(peer->active == SIDE_NONE && !peers->closing);
+    for (size_t i = 0; i < peers->count; i++) {
+        if (peers->items[i] == peer) {
+            peers->count--;
+            memmove(&peers->items[i], &peers->items[i + 1],
+                    (peers->count - i) * sizeof(struct weft_peer *));
+            break;
+        }
+    }
+    weft_timer_cancel(&peer->timer);
+    peer->dropped = true;
+    if (peer->channel != NULL) {
+        weft_channel_close(steal(&peer->channel), dropped_closed, peer);
+    } else {
+        peer_free(peer);
     }
 }
 

@@ -52,7 +52,7 @@ enum weft_status weft_peers_new(struct weft_link *link, const char *name,
                                 struct weft_peers **ret_peers,
                                 struct weft_error **error) WEFT_MUST_CHECK;
 /* Adds weft.v1.Peer/Connect to the door. Peers that call need not have been added: they are then
- * known by the name they give, up to WEFT_PLAN_NODES_MAX. */
+ * known by the name they give, up to WEFT_PLAN_NODES_MAX, until the host drops them. */
 enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_server *server,
                                   struct weft_error **error) WEFT_MUST_CHECK;
 /* Makes a peer known, with the address to call it at; NULL = it will call. A new address for a
@@ -60,6 +60,10 @@ enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_ser
 enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, const char *address,
                                 struct weft_peer **ret_peer,
                                 struct weft_error **error) WEFT_MUST_CHECK;
+/* Forgets a peer: it is as if it had never been known, and may come again. Nothing of it is used
+ * any more by the host, which is called no more for it either. It must not be connected. Not from
+ * inside an event. */
+void weft_peers_drop(struct weft_peers *peers, struct weft_peer *peer);
 /* NULL if unknown. */
 struct weft_peer *weft_peers_find(struct weft_peers *peers, const char *name);
 /* Of index below the count, in the order of becoming known. */

@@ -15,6 +15,16 @@ static enum weft_status family(struct weft_run *run, enum weft_metric_kind kind,
     return weft_metrics_add(run->options.metrics, &definition, ret_family, error);
 }
 
+/* Many nodes may share one series, when there are more than the family takes: each adds what is new
+ * of its own. */
+static void count_more(struct weft_metric_family *family, const char *node, uint64_t total,
+                       uint64_t *counted)
+{
+    struct weft_metric *metric = weft_metric_series(family, &node);
+    weft_metric_count(metric, total > *counted ? total - *counted : 0);
+    *counted = total;
+}
+
 static void collect(void *context)
 {
     struct weft_run *run = context;
@@ -28,10 +38,13 @@ static void collect(void *context)
         const char *name = weft_peer_name(peer);
         struct weft_traffic traffic;
         weft_peer_traffic(peer, &traffic);
-        struct weft_metric *sent = weft_metric_series(run->metrics.peer_sent, &name);
-        struct weft_metric *received = weft_metric_series(run->metrics.peer_received, &name);
-        weft_metric_add(sent, (double)traffic.sent_bytes - weft_metric_value(sent));
-        weft_metric_add(received, (double)traffic.received_bytes - weft_metric_value(received));
+        struct node_session *node = weft_peer_data(peer);
+        if (node == NULL) {
+            continue;
+        }
+        count_more(run->metrics.peer_sent, name, traffic.sent_bytes, &node->counted_sent_bytes);
+        count_more(run->metrics.peer_received, name, traffic.received_bytes,
+                   &node->counted_received_bytes);
         weft_metric_set(weft_metric_series(run->metrics.peer_round_trip, &name),
                         (double)weft_peer_round_trip_ns(peer) / 1e9);
     }
@@ -127,6 +140,16 @@ void metrics_request(struct weft_run *run, const char *pipeline, enum weft_statu
     if (status == WEFT_OK) {
         weft_metric_observe(weft_metric_series(run->metrics.request_seconds, labels),
                             (double)duration_ns / 1e9);
+    }
+}
+
+void metrics_forget(struct weft_run *run, const char *node)
+{
+    struct run_metrics *m = &run->metrics;
+    struct weft_metric_family *families[] = {m->peer_sent, m->peer_received, m->peer_round_trip,
+                                             m->edge_raw, m->edge_wire};
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        weft_metric_remove(families[i], &node);
     }
 }
 

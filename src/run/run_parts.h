@@ -24,7 +24,9 @@ struct node_session {
     struct weft_peer *peer;
     struct weft_session *session;
     uint64_t generation; /* as its HELLO says; 0 = not heard of */
-    char *address;       /* as given; NULL = it called */
+    char *address;       /* as given; NULL = it called, or a plan named it */
+    /* Of its traffic, what the metrics have. */
+    uint64_t counted_sent_bytes, counted_received_bytes;
 };
 
 struct pipeline_entry {
@@ -176,6 +178,8 @@ void metrics_task(struct weft_run *run, const struct weft_task *task, bool well,
                   uint64_t compute_ns);
 void metrics_request(struct weft_run *run, const char *pipeline, enum weft_status status,
                      uint64_t duration_ns);
+/* Takes the series of a node away. */
+void metrics_forget(struct weft_run *run, const char *node);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
 void metrics_crossing(struct weft_run *run, const struct record *record,
                       const struct record_edge *edge);

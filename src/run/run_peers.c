@@ -20,7 +20,7 @@ static struct node_session *find(const struct weft_run *run, const char *name)
 void dispatch(struct weft_run *run, struct weft_message *message, const char *node)
 {
     weft_gateway_message(run->gateway, message, node, run->now_ns);
-    weft_worker_message(run->worker, message, run->now_ns);
+    weft_worker_message(run->worker, message, node, run->now_ns);
     pump_soon(run);
 }
 
@@ -252,12 +252,17 @@ bool weft_run_is_whole(const struct weft_run *run)
     return true;
 }
 
+static void session_free(struct node_session *node)
+{
+    weft_session_free(node->session);
+    free(node->address);
+    free(node);
+}
+
 void peers_free(struct weft_run *run)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
-        weft_session_free(run->sessions[i]->session);
-        free(run->sessions[i]->address);
-        free(run->sessions[i]);
+        session_free(run->sessions[i]);
     }
     free(run->sessions);
 }
@@ -272,6 +277,31 @@ uint64_t peers_deadline_ns(const struct weft_run *run)
     return deadline_ns;
 }
 
+/* Nobody has told us of this node but itself, or a plan; it is away, and nothing of it is awaited.
+ * Names are cheap: what is kept of each would fill the node. */
+static bool is_forgettable(const struct node_session *node)
+{
+    return node->address == NULL && node->generation == 0 && !weft_peer_is_connected(node->peer) &&
+           !weft_session_is_connected(node->session) && weft_session_queued(node->session) == 0 &&
+           weft_session_deadline_ns(node->session) == WEFT_DEADLINE_NEVER_NS;
+}
+
+static void forget_strangers(struct weft_run *run)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < run->sessions_count; i++) {
+        struct node_session *node = run->sessions[i];
+        if (run->closing || !is_forgettable(node)) {
+            run->sessions[kept++] = node;
+            continue;
+        }
+        metrics_forget(run, weft_peer_name(node->peer));
+        weft_peers_drop(run->peers, node->peer);
+        session_free(node);
+    }
+    run->sessions_count = kept;
+}
+
 void peers_tick(struct weft_run *run, uint64_t now_ns)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
@@ -280,6 +310,7 @@ void peers_tick(struct weft_run *run, uint64_t now_ns)
             weft_session_tick(session, now_ns);
         }
     }
+    forget_strangers(run);
 }
 
 void announce(struct weft_run *run)

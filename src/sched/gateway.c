@@ -45,6 +45,7 @@ void weft_gateway_free(struct weft_gateway *gateway)
     }
     for (size_t i = 0; i < gateway->nodes_count; i++) {
         weft_node_info_fini(&gateway->nodes[i].info);
+        weft_node_info_fini(&gateway->nodes[i].gone);
     }
     free(gateway->nodes);
     weft_heap_fini(&gateway->timers);
@@ -74,12 +75,12 @@ void weft_gateway_message(struct weft_gateway *gateway, const struct weft_messag
     } else if (message->kind == WEFT_MESSAGE_DELIVER) {
         struct open_request *open = find(gateway, message->deliver.request);
         if (open != NULL) {
-            request_deliver(gateway, open, &message->deliver, now_ns);
+            request_deliver(gateway, open, &message->deliver, node, now_ns);
         }
     } else if (message->kind == WEFT_MESSAGE_REPORT) {
         struct open_request *open = find(gateway, message->report.request);
         if (open != NULL) {
-            request_report(gateway, open, &message->report.report, now_ns);
+            request_report(gateway, open, &message->report.report, node, now_ns);
         }
     }
 }

@@ -107,7 +107,8 @@ void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *node, uint
 /* A message of ours that never reached its node. */
 void weft_gateway_undelivered(struct weft_gateway *gateway, const struct weft_message *message,
                               const char *node, uint64_t now_ns);
-/* PREPARED, DELIVER and REPORT, from the node of that name; others are ignored. Borrowed. */
+/* PREPARED, DELIVER and REPORT, from the node of that name; others are ignored, and so is what is
+ * said of a step or a plan by a node that it was not given to. Borrowed. */
 void weft_gateway_message(struct weft_gateway *gateway, const struct weft_message *message,
                           const char *node, uint64_t now_ns);
 

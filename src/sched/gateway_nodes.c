@@ -14,12 +14,35 @@ struct cluster_node *node_find(struct weft_gateway *gateway, const char *name)
     return NULL;
 }
 
-static struct cluster_node *empty_slot(struct weft_gateway *gateway, struct weft_error **error)
+/* So many places are taken before one that remembers a node that is gone is given to another. */
+enum { REMEMBERED_MIN = 64 };
+
+/* The place that the node had, or one that nobody had; one that another had only where there are
+ * many. */
+static struct cluster_node *free_slot(struct weft_gateway *gateway, const char *name)
 {
+    struct cluster_node *any = NULL;
+    struct cluster_node *fresh = NULL;
     for (size_t i = 0; i < gateway->nodes_count; i++) {
-        if (gateway->nodes[i].info.name == NULL) {
-            return &gateway->nodes[i];
+        struct cluster_node *node = &gateway->nodes[i];
+        if (node->info.name != NULL) {
+            continue;
         }
+        if (node->gone.name != NULL && strcmp(node->gone.name, name) == 0) {
+            return node;
+        }
+        any = any == NULL ? node : any;
+        fresh = fresh == NULL && node->gone.name == NULL ? node : fresh;
+    }
+    return fresh != NULL || gateway->nodes_count < REMEMBERED_MIN ? fresh : any;
+}
+
+static struct cluster_node *empty_slot(struct weft_gateway *gateway, const char *name,
+                                       struct weft_error **error)
+{
+    struct cluster_node *slot = free_slot(gateway, name);
+    if (slot != NULL) {
+        return slot;
     }
     if (gateway->nodes_count >= WEFT_PLAN_NODES_MAX) {
         (void)weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
@@ -50,7 +73,7 @@ enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct we
         return weft_error_set_out_of_memory(error);
     }
     if (node == NULL) {
-        node = empty_slot(gateway, error);
+        node = empty_slot(gateway, info->name, error);
         if (node == NULL) {
             weft_node_info_fini(&copy);
             return WEFT_RESOURCE_EXHAUSTED;
@@ -60,6 +83,7 @@ enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct we
         node->open_tasks = 0;
     }
     weft_node_info_fini(&node->info);
+    weft_node_info_fini(&node->gone);
     node->info = copy;
     return WEFT_OK;
 }
@@ -96,6 +120,21 @@ static bool may_be_missed(const struct open_request *open, uint32_t step)
         }
     }
     return false;
+}
+
+const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node)
+{
+    const struct weft_pipeline *pipeline = open->request.pipeline;
+    for (uint32_t i = producer + 1; i < pipeline->steps_count; i++) {
+        const struct weft_pipeline_step *consumer = &pipeline->steps[i];
+        for (size_t before = 0; before < consumer->before_count; before++) {
+            if (consumer->before[before] == producer &&
+                strcmp(open->request.step_nodes[i], node) == 0) {
+                return consumer->name;
+            }
+        }
+    }
+    return NULL;
 }
 
 uint32_t open_step_on(const struct open_request *open, const char *name)
@@ -146,7 +185,9 @@ void weft_gateway_peer_lost(struct weft_gateway *gateway, const char *name, uint
     }
     struct cluster_node *node = node_find(gateway, name);
     if (node != NULL && (generation == 0 || node->info.generation <= generation)) {
-        weft_node_info_fini(&node->info);
+        weft_node_info_fini(&node->gone);
+        node->gone = node->info;
+        node->info = (struct weft_node_info){0};
         node->open_tasks = 0;
     }
 }

@@ -22,6 +22,7 @@ enum plan_state { PLAN_PREPARING, PLAN_READY, PLAN_BROKEN };
 
 struct cluster_node {
     struct weft_node_info info; /* name NULL = empty */
+    struct weft_node_info gone; /* who was here last, for the words of errors; name NULL = nobody */
     uint32_t open_tasks;
 };
 
@@ -39,6 +40,7 @@ struct gateway_plan {
     uint32_t gateway_node;
     struct weft_compiled_plan compiled;
     enum plan_state state;
+    bool *prepared;           /* by node: it has said so, or has no part */
     uint32_t awaited;         /* nodes that have not said PREPARED */
     size_t requests;          /* that use it */
     bool forgotten;           /* not to be found any more; goes with its last request */
@@ -102,6 +104,8 @@ struct cluster_node *node_find(struct weft_gateway *gateway, const char *name);
 /* A step of the request that may still have to run, or hand on, on that node; WEFT_STEP_GATEWAY if
  * none. */
 uint32_t open_step_on(const struct open_request *open, const char *name);
+/* The name of a step on that node that takes something from this one; NULL if none does. */
+const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node);
 
 /* gateway_plans.c */
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,
@@ -126,8 +130,8 @@ void request_fail_later(struct weft_gateway *gateway, struct open_request *open,
 void request_settle(struct weft_gateway *gateway, struct open_request *open);
 void request_free(struct weft_gateway *gateway, struct open_request *open);
 void request_deliver(struct weft_gateway *gateway, struct open_request *open,
-                     const struct weft_deliver *deliver, uint64_t now_ns);
+                     const struct weft_deliver *deliver, const char *node, uint64_t now_ns);
 void request_report(struct weft_gateway *gateway, struct open_request *open,
-                    const struct weft_report *report, uint64_t now_ns);
+                    const struct weft_report *report, const char *node, uint64_t now_ns);
 
 #endif

@@ -48,6 +48,7 @@ void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan)
     free(plan->absent);
     free(plan->placement);
     free(plan->generations);
+    free(plan->prepared);
     free(plan->step_nodes);
     free(plan);
 }
@@ -129,6 +130,7 @@ static enum weft_status place(struct weft_gateway *gateway, const struct weft_pi
         const struct cluster_node *node = &gateway->nodes[i];
         nodes[i].info = node->info.name != NULL ? &node->info : NULL;
         nodes[i].open_tasks = node->open_tasks;
+        nodes[i].gone = node->gone.name != NULL ? &node->gone : NULL;
         self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
     }
     return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self,
@@ -292,6 +294,7 @@ static enum weft_status send_prepare(struct weft_gateway *gateway, struct gatewa
         return status;
     }
     message = NULL;
+    plan->prepared[node] = false;
     plan->awaited++;
     return WEFT_OK;
 }
@@ -313,11 +316,14 @@ static enum weft_status plan_new(struct weft_gateway *gateway,
     plan->placement = steal(take_placement);
     plan->generations = calloc(plan->steps_count + 1, sizeof(*plan->generations));
     plan->step_nodes = calloc(plan->steps_count + 1, sizeof(*plan->step_nodes));
+    plan->prepared = malloc((plan->steps_count + 1) * sizeof(bool)); /* no more nodes than that */
     plan->absent = calloc(submission->pipeline->inputs_count + 1, sizeof(bool));
     enum weft_status status = WEFT_OK;
-    if (plan->generations == NULL || plan->step_nodes == NULL || plan->absent == NULL) {
+    if (plan->generations == NULL || plan->step_nodes == NULL || plan->prepared == NULL ||
+        plan->absent == NULL) {
         status = weft_error_set_out_of_memory(error);
     } else {
+        memset(plan->prepared, true, (plan->steps_count + 1) * sizeof(bool));
         for (size_t i = 0; i < submission->pipeline->inputs_count; i++) {
             plan->absent[i] = is_absent(submission, i);
         }
@@ -393,10 +399,22 @@ static void plan_ready(struct weft_gateway *gateway, struct gateway_plan *plan, 
     }
 }
 
+/* The part that the node has still to say PREPARED for; NULL if there is none. */
+static bool *awaited_part(struct gateway_plan *plan, const char *node)
+{
+    for (size_t i = 0; i < plan->nodes_count; i++) {
+        if (!plan->prepared[i] && strcmp(plan->nodes[i].name, node) == 0) {
+            return &plan->prepared[i];
+        }
+    }
+    return NULL;
+}
+
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns)
 {
-    if (plan->state != PLAN_PREPARING) {
+    bool *part = awaited_part(plan, node);
+    if (plan->state != PLAN_PREPARING || part == NULL) {
         return;
     }
     if (error != NULL) {
@@ -408,6 +426,7 @@ void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, cons
         weft_error_unref(why);
         return;
     }
+    *part = true;
     plan->awaited--;
     if (plan->awaited == 0) {
         plan_ready(gateway, plan, now_ns);

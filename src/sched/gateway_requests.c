@@ -239,9 +239,22 @@ static void output_complete(struct open_request *open, uint32_t output)
     }
 }
 
-void request_deliver(struct weft_gateway *gateway, struct open_request *open,
-                     const struct weft_deliver *deliver, uint64_t now_ns)
+/* Whether that node runs the step; the gateway's own "step" is its inputs. */
+static bool is_step_of(const struct weft_gateway *gateway, const struct open_request *open,
+                       uint32_t step, const char *node)
 {
+    const char *owner = step == WEFT_STEP_GATEWAY          ? gateway->name
+                        : step < open->request.steps_count ? open->request.step_nodes[step]
+                                                           : NULL;
+    return owner != NULL && strcmp(owner, node) == 0;
+}
+
+void request_deliver(struct weft_gateway *gateway, struct open_request *open,
+                     const struct weft_deliver *deliver, const char *node, uint64_t now_ns)
+{
+    if (!is_step_of(gateway, open, deliver->from_step, node)) {
+        return;
+    }
     if (open->machine.state != REQUEST_RUNNING || deliver->value == NULL || deliver->attempt != 1) {
         return;
     }
@@ -291,6 +304,37 @@ static void place_error(struct open_request *open, const struct weft_report *rep
                                 });
 }
 
+/* The step did its part, and what it made could not be brought to another node: that node is to
+ * blame, and the step that waits there. */
+static void blame_receiver(const struct open_request *open, const struct weft_report *report,
+                           const char *receiver, struct weft_error **error)
+{
+    const char *producer = open->request.pipeline->steps[report->step].name;
+    const char *consumer = step_fed_on(open, report->step, receiver);
+    const char *from = open->request.step_nodes[report->step];
+    (void)weft_error_wrap(error, WEFT_UNKNOWN,
+                          "step \"%s\" on node \"%s\" did not get the output of step \"%s\" "
+                          "from node \"%s\"",
+                          consumer, receiver, producer, from);
+    weft_error_set_place(error, &(struct weft_error_place){
+                                    .pipeline = open->request.pipeline->name,
+                                    .step = consumer,
+                                    .node = receiver,
+                                    .attempt = report->attempt,
+                                });
+}
+
+/* The node that an error of the step is about, where that is another one than the step's and a step
+ * there waits for this one's output; NULL otherwise. */
+static const char *other_node(const struct open_request *open, const struct weft_report *report)
+{
+    const char *node = weft_error_place(report->error).node;
+    return node != NULL && strcmp(node, open->request.step_nodes[report->step]) != 0 &&
+                   step_fed_on(open, report->step, node) != NULL
+               ? node
+               : NULL;
+}
+
 static void report_failure(struct weft_gateway *gateway, struct open_request *open,
                            const struct weft_report *report, uint64_t now_ns)
 {
@@ -299,6 +343,12 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
         return;
     }
     cleanup_error struct weft_error *error = weft_error_ref(report->error);
+    const char *receiver = other_node(open, report);
+    if (receiver != NULL) {
+        blame_receiver(open, report, receiver, &error);
+        request_end(gateway, open, error, now_ns);
+        return;
+    }
     (void)weft_error_wrap(&error, WEFT_UNKNOWN, "step \"%s\" failed on node \"%s\"",
                           open->request.pipeline->steps[report->step].name,
                           open->request.step_nodes[report->step]);
@@ -313,13 +363,14 @@ static void report_failure(struct weft_gateway *gateway, struct open_request *op
 }
 
 void request_report(struct weft_gateway *gateway, struct open_request *open,
-                    const struct weft_report *report, uint64_t now_ns)
+                    const struct weft_report *report, const char *node, uint64_t now_ns)
 {
     uint32_t step = report->step;
-    if (step >= open->request.steps_count || open->step_states[step] == STEP_FINISHED ||
-        open->step_states[step] == STEP_FAILED) {
-        if (step < open->request.steps_count && report->kind == WEFT_REPORT_FAILED &&
-            open->machine.state == REQUEST_RUNNING) {
+    if (step >= open->request.steps_count || !is_step_of(gateway, open, step, node)) {
+        return;
+    }
+    if (open->step_states[step] == STEP_FINISHED || open->step_states[step] == STEP_FAILED) {
+        if (report->kind == WEFT_REPORT_FAILED && open->machine.state == REQUEST_RUNNING) {
             report_failure(gateway, open, report, now_ns); /* its output was lost on the way */
         }
         return;

@@ -84,7 +84,13 @@ static bool lacks(const struct weft_node_info *info, const struct weft_needs *ne
     return true;
 }
 
-/* Why a step cannot run on a node, in words for the error; false if it can. */
+static bool is_join(const struct weft_placement_step *step)
+{
+    return strncmp(step->model, "join/", strlen("join/")) == 0;
+}
+
+/* Why a step cannot run on a node, in words for the error; false if it can. The worst comes first:
+ * a node without the model could not run the step whatever else it had. */
 static bool stands_against(const struct weft_placement_step *step,
                            const struct weft_node_info *info, char *text, size_t capacity)
 {
@@ -92,16 +98,16 @@ static bool stands_against(const struct weft_placement_step *step,
         say(text, capacity, "the pipeline wants it on node \"%s\"", step->node);
         return true;
     }
-    if (step->needs != NULL && lacks(info, step->needs, text, capacity)) {
-        return true;
-    }
-    if (strncmp(step->model, "join/", strlen("join/")) == 0) {
-        return false;
+    if (is_join(step)) {
+        return step->needs != NULL && lacks(info, step->needs, text, capacity);
     }
     const struct weft_model_info *model =
         weft_node_find_model(info, step->model, step->model_version);
     if (model == NULL) {
         say(text, capacity, "node \"%s\" has no such model ready", info->name);
+        return true;
+    }
+    if (step->needs != NULL && lacks(info, step->needs, text, capacity)) {
         return true;
     }
     /* Memory is needed by both at once (sched/gateway adds them up for the node). */
@@ -156,21 +162,66 @@ static double slot_at(const struct placing *placing, size_t index, uint32_t node
     return start + backlog;
 }
 
+static bool may_be_on(const struct weft_placement_step *step, const struct weft_node_info *info)
+{
+    return step->node == NULL || strcmp(step->node, info->name) == 0;
+}
+
+static bool has_model(const struct weft_placement_step *step, const struct weft_node_info *info)
+{
+    return is_join(step) || weft_node_find_model(info, step->model, step->model_version) != NULL;
+}
+
+/* The node that is worth naming: one that is here and lacks something, or else one that is gone and
+ * could have run the step. Any other says nothing about where the trouble is. */
+static void explain(const struct placing *placing, const struct weft_placement_step *step,
+                    char *text, size_t capacity, const char **ret_node)
+{
+    const struct weft_node_info *gone = NULL;
+    bool is_here = false;
+    for (size_t i = 0; i < placing->nodes_count; i++) {
+        const struct weft_placement_node *node = &placing->nodes[i];
+        const struct weft_node_info *info = node->info != NULL ? node->info : node->gone;
+        if (info == NULL || !may_be_on(step, info)) {
+            continue;
+        }
+        is_here = is_here || node->info != NULL;
+        if (!has_model(step, info)) {
+            continue;
+        }
+        if (node->info != NULL) {
+            (void)stands_against(step, info, text, capacity);
+            *ret_node = info->name;
+            return;
+        }
+        gone = info;
+    }
+    *ret_node = gone != NULL ? gone->name : step->node;
+    if (gone != NULL) {
+        say(text, capacity, "node \"%s\", which had it, is gone", gone->name);
+    } else if (step->node != NULL && !is_here) {
+        say(text, capacity, "the pipeline wants it on node \"%s\", which is not here", step->node);
+    } else if (step->node != NULL) {
+        say(text, capacity, "the pipeline wants it on node \"%s\", which has no such model ready",
+            step->node);
+    } else if (is_here) {
+        say(text, capacity, "no node has that model ready");
+    } else {
+        say(text, capacity, "no node is up");
+    }
+}
+
 static enum weft_status no_place(const struct placing *placing, size_t index,
                                  struct weft_error **error)
 {
     const struct weft_placement_step *step = &placing->steps[index];
-    char reason[512] = "no node is up";
-    for (size_t node = 0; node < placing->nodes_count; node++) {
-        const struct weft_node_info *info = placing->nodes[node].info;
-        if (info != NULL) {
-            (void)stands_against(step, info, reason, sizeof(reason));
-        }
-    }
+    char reason[512];
+    const char *node = NULL;
+    explain(placing, step, reason, sizeof(reason), &node);
     enum weft_status status =
         weft_error_set(error, WEFT_UNAVAILABLE, "no node can run step \"%s\" with model \"%s\": %s",
                        step->name, step->model, reason);
-    weft_error_set_place(error, &(struct weft_error_place){.step = step->name});
+    weft_error_set_place(error, &(struct weft_error_place){.step = step->name, .node = node});
     return status;
 }
 

@@ -29,6 +29,8 @@ struct weft_placement_step {
 struct weft_placement_node {
     const struct weft_node_info *info; /* NULL = gone */
     uint32_t open_tasks;               /* placed there and not yet finished */
+    const struct weft_node_info *gone; /* where info is NULL: what was there before, for the words
+                                          of an error; NULL = not known */
 };
 
 /* steps in topological order. FAILED_PRECONDITION, or UNAVAILABLE where the model's only node is

@@ -191,12 +191,35 @@ static bool leads_somewhere(const struct weft_node_plan *content)
     return well;
 }
 
+static bool is_from_gateway(const struct plan *plan, const char *node)
+{
+    return strcmp(plan->content.nodes[plan->content.gateway_node].name, node) == 0;
+}
+
+/* Whether the node may send a request of that plan something: inputs come from the gateway, all
+ * else from whoever takes part. */
+static bool may_deliver(const struct plan *plan, const struct weft_deliver *deliver,
+                        const char *node)
+{
+    bool takes_part = false;
+    for (size_t i = 0; !takes_part && i < plan->content.nodes_count; i++) {
+        takes_part = strcmp(plan->content.nodes[i].name, node) == 0;
+    }
+    return deliver->from_step == WEFT_STEP_GATEWAY ? is_from_gateway(plan, node) : takes_part;
+}
+
 /* Keeps a copy of the plan. Preparing it again is harmless. */
 static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_node_plan *content,
                                   struct weft_error **error)
 {
-    if (find_plan(worker, content->gateway, content->plan) != NULL) {
-        return WEFT_OK;
+    const struct plan *known = find_plan(worker, content->gateway, content->plan);
+    if (known != NULL) {
+        const char *gateway = content->nodes[content->gateway_node].name;
+        return is_from_gateway(known, gateway)
+                   ? WEFT_OK
+                   : weft_error_set(error, WEFT_ALREADY_EXISTS,
+                                    "the plan is known as one of another gateway than node \"%s\"",
+                                    gateway);
     }
     if (!leads_somewhere(content)) {
         return weft_error_set(error, WEFT_INVALID_ARGUMENT,
@@ -231,10 +254,12 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
     return WEFT_OK;
 }
 
-static void prepare(struct weft_worker *worker, const struct weft_node_plan *content)
+static void prepare(struct weft_worker *worker, const struct weft_node_plan *content,
+                    const char *node)
 {
-    if (content->gateway_node >= content->nodes_count) {
-        return; /* nobody to answer */
+    if (content->gateway_node >= content->nodes_count ||
+        strcmp(content->nodes[content->gateway_node].name, node) != 0) {
+        return; /* nobody to answer, or a plan in another's name */
     }
     cleanup_message struct weft_message *answer = weft_message_new(WEFT_MESSAGE_PREPARED);
     if (answer == NULL) {
@@ -401,10 +426,12 @@ static void refuse_run(struct weft_worker *worker, struct plan *plan,
                   error);
 }
 
-static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, uint64_t now_ns)
+static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, const char *node,
+                    uint64_t now_ns)
 {
     struct plan *plan = find_plan(worker, deliver->request.gateway, deliver->plan);
-    if (plan == NULL || !is_for(plan, deliver) || has_ended(worker, deliver->request)) {
+    if (plan == NULL || !may_deliver(plan, deliver, node) || !is_for(plan, deliver) ||
+        has_ended(worker, deliver->request)) {
         return;
     }
     struct run *run = NULL;
@@ -422,38 +449,45 @@ static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, ui
     }
 }
 
-static void cancel(struct weft_worker *worker, const struct weft_cancel *cancel)
+static void cancel(struct weft_worker *worker, const struct weft_cancel *cancel, const char *node)
 {
     struct run *run = NULL;
     HASH_FIND(hh, worker->runs, &cancel->request, sizeof(cancel->request), run);
+    const struct plan *plan =
+        run != NULL ? run->plan : find_plan(worker, cancel->request.gateway, cancel->plan);
+    if (plan == NULL || !is_from_gateway(plan, node)) {
+        return; /* without its plan nothing of the request can begin here */
+    }
     remember_ended(worker, cancel->request);
     if (run != NULL && !run->dropped) {
         run_drop(worker, run);
     }
 }
 
-static void release(struct weft_worker *worker, const struct weft_prepared *release)
+static void release(struct weft_worker *worker, const struct weft_prepared *release,
+                    const char *node)
 {
     struct plan *plan = find_plan(worker, release->gateway, release->plan);
-    if (plan != NULL) {
+    if (plan != NULL && is_from_gateway(plan, node)) {
         plan_release(worker, plan);
     }
 }
 
-void weft_worker_message(struct weft_worker *worker, struct weft_message *message, uint64_t now_ns)
+void weft_worker_message(struct weft_worker *worker, struct weft_message *message, const char *node,
+                         uint64_t now_ns)
 {
     switch (message->kind) {
     case WEFT_MESSAGE_PREPARE:
-        prepare(worker, &message->prepare);
+        prepare(worker, &message->prepare, node);
         break;
     case WEFT_MESSAGE_RELEASE:
-        release(worker, &message->release);
+        release(worker, &message->release, node);
         break;
     case WEFT_MESSAGE_DELIVER:
-        deliver(worker, &message->deliver, now_ns);
+        deliver(worker, &message->deliver, node, now_ns);
         break;
     case WEFT_MESSAGE_CANCEL:
-        cancel(worker, &message->cancel);
+        cancel(worker, &message->cancel, node);
         break;
     case WEFT_MESSAGE_HELLO:
     case WEFT_MESSAGE_PREPARED:
@@ -485,8 +519,7 @@ void weft_worker_undelivered(struct weft_worker *worker, const struct weft_messa
 
 static bool is_gateway(const struct plan *plan, const char *node, uint64_t generation)
 {
-    const struct weft_plan_node *gateway = &plan->content.nodes[plan->content.gateway_node];
-    return strcmp(gateway->name, node) == 0 && (generation == 0 || plan->key.gateway == generation);
+    return is_from_gateway(plan, node) && (generation == 0 || plan->key.gateway == generation);
 }
 
 void weft_worker_peer_lost(struct weft_worker *worker, const char *node, uint64_t generation,

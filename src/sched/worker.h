@@ -99,9 +99,12 @@ void weft_worker_stop(struct weft_worker *worker);
 /* No task may be running. NULL is fine. */
 void weft_worker_free(struct weft_worker *worker);
 
-/* PREPARE, RELEASE, DELIVER, CANCEL from a gateway or another node; others are ignored. `from`
- * answers PREPARE. Takes what it needs of the message; the rest is the caller's to release. */
-void weft_worker_message(struct weft_worker *worker, struct weft_message *message, uint64_t now_ns);
+/* PREPARE, RELEASE, DELIVER, CANCEL from the node of that name; others are ignored. So is what that
+ * node has no right to say: only a plan's gateway prepares it, releases it and cancels its
+ * requests, and only nodes of the plan deliver. Takes what it needs of the message; the rest is the
+ * caller's to release. */
+void weft_worker_message(struct weft_worker *worker, struct weft_message *message, const char *node,
+                         uint64_t now_ns);
 /* A task has ended: with outputs, with an error, or stopped. The task is gone afterwards. */
 void weft_worker_finished(struct weft_worker *worker, struct weft_task *task,
                           const struct weft_task_result *result, uint64_t now_ns);

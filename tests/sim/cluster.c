@@ -121,7 +121,7 @@ static void dispatch(struct sim_node *node, struct weft_message *message, const 
         sim_check_arrival(node, &message->deliver);
     }
     weft_gateway_message(node->gateway, message, from, now_ns);
-    weft_worker_message(node->worker, message, now_ns);
+    weft_worker_message(node->worker, message, from, now_ns);
 }
 
 static void lost_boot(struct sim_peer *peer)

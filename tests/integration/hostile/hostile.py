@@ -100,6 +100,30 @@ def announcements(stories, node):
         flood(stories, node, f"a thousand HTTP requests announce {name} each and send nothing", http_announcing(size))
 
 
+def peer_calls(first, count):
+    """So many calls as a node of another name each, over at once."""
+    opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
+    for i in range(count):
+        head = b"".join(literal(name, value) for name, value in (
+            (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/weft.v1.Peer/Connect"), (b":authority", b"x"),
+            (b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"weft-node", b"ghost-%d" % (first + i))))
+        opening += frame(1, 5, 2 * i + 1, head)
+    return opening
+
+
+def invented_nodes(stories, node):
+    with stories.story("names of nodes that were invented are forgotten, and a real node still finds room"):
+        with contextlib.ExitStack() as stack:
+            for first in range(0, 1100, 50):
+                connection = stack.enter_context(connect(node))
+                connection.sendall(peer_calls(first, 50))
+                connection.recv(1)
+                serves(node)
+            wait_for(lambda: "ghost-" not in node.request("GET", "/metrics")[2].decode())
+            assert node.request("GET", "/metrics")[2].decode().count('weft_peer_sent_bytes_total{peer="second"}') == 1
+        serves(node)
+
+
 def half_requests(stories, node):
     with stories.story("requests that are cut at any place leave the node serving"):
         whole = http_announcing(len(text_request("hello")))[:-1] + text_request("hello").encode()
@@ -184,6 +208,7 @@ def main():
             cluster["first"].wait_until_ready("/v2/models/two/ready")
             announcements(stories, cluster["first"])
             half_requests(stories, cluster["first"])
+            invented_nodes(stories, cluster["first"])
             bad_models(stories, cluster["first"])
             lost_nodes(stories, cluster)
     stories.end()

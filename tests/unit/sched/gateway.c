@@ -158,6 +158,8 @@ static void a_lost_node_ends_the_requests_that_need_it(void **state)
     struct stage_call next;
     assert_status(stage_submit(&stage, &next, 3, UINT64_MAX, &error), WEFT_UNAVAILABLE);
     assert_string_equal(weft_error_place(error).step, "two");
+    assert_string_equal(weft_error_place(error).node, "b");
+    assert_non_null(strstr(weft_error_message(error), "node \"b\", which had it, is gone"));
     stage_call_fini(&call);
     stage_fini(&stage);
 }
@@ -217,8 +219,55 @@ static void what_never_reached_its_node_ends_the_request(void **state)
     assert_int_equal(calls[1].status, WEFT_UNAVAILABLE);
     assert_string_equal(weft_error_message(weft_error_cause(calls[1].error)),
                         "node \"b\" went away before it had the output of step \"one\"");
+    assert_string_equal(weft_error_message(calls[1].error),
+                        "step \"two\" on node \"b\" did not get the output of step \"one\" from "
+                        "node \"a\"");
+    assert_string_equal(weft_error_place(calls[1].error).step, "two");
+    assert_string_equal(weft_error_place(calls[1].error).node, "b");
     stage_call_fini(&calls[0]);
     stage_call_fini(&calls[1]);
+    stage_fini(&stage);
+}
+
+static void tell(struct stage *stage, const struct weft_message *message, const char *node)
+{
+    weft_gateway_message(gateway_of(stage), message, node, stage->now_ns);
+}
+
+/* The plan of "pair" has a part on each of two nodes. */
+static void a_node_speaks_for_its_own_steps_alone_and_once(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_two_nodes(&stage, pair);
+    assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
+    cleanup_message struct weft_message *prepared = weft_message_new(WEFT_MESSAGE_PREPARED);
+    prepared->prepared.gateway = call.request->request.gateway;
+    prepared->prepared.plan = 1;
+    tell(&stage, prepared, "a");
+    tell(&stage, prepared, "a");
+    tell(&stage, prepared, "stranger");
+    assert_int_equal(stage_messages(&stage, STAGE_ANY, WEFT_MESSAGE_DELIVER), 0);
+    tell(&stage, prepared, "b");
+    assert_int_equal(stage_messages(&stage, A, WEFT_MESSAGE_DELIVER), 1);
+    stage_carry(&stage);
+    cleanup_message struct weft_message *report = weft_message_new(WEFT_MESSAGE_REPORT);
+    report->report.request = call.request->request;
+    report->report.report.kind = WEFT_REPORT_FAILED;
+    tell(&stage, report, "b"); /* of step "one", which is a's */
+    assert_int_equal(call.ended, 0);
+    cleanup_message struct weft_message *output = weft_message_new(WEFT_MESSAGE_DELIVER);
+    output->deliver.request = call.request->request;
+    output->deliver.from_step = 1;
+    output->deliver.attempt = 1;
+    output->deliver.last = true;
+    output->deliver.value = weft_value_ref(stage_find(&stage, "one")->task->inputs[0]);
+    tell(&stage, output, "a"); /* of step "two", which is b's */
+    assert_int_equal(call.ended, 0);
+    tell(&stage, output, "b");
+    assert_int_equal(call.ended, 1);
+    stage_call_fini(&call);
     stage_fini(&stage);
 }
 
@@ -404,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_lost_node_ends_the_requests_that_need_it),
         cmocka_unit_test(a_node_whose_work_is_done_and_handed_on_may_go),
         cmocka_unit_test(what_never_reached_its_node_ends_the_request),
+        cmocka_unit_test(a_node_speaks_for_its_own_steps_alone_and_once),
         cmocka_unit_test(what_leads_to_no_request_is_ignored),
         cmocka_unit_test(an_input_that_is_missing_is_named),
         cmocka_unit_test(a_forgotten_pipeline_is_released_when_its_last_request_is_over),

@@ -27,7 +27,8 @@ static void a_step_goes_where_its_model_is(void **state)
     (void)state;
     struct weft_model_info face = model_of("face", 1, 0), scene = model_of("scene", 1, 0);
     struct weft_node_info a = node_of("a", 1, 0, &face, 1), b = node_of("b", 1, 0, &scene, 1);
-    struct weft_placement_node nodes[] = {{&a, 0}, {&b, 0}};
+    struct weft_placement_node nodes[] = {{.info = &a, .open_tasks = 0},
+                                          {.info = &b, .open_tasks = 0}};
     struct weft_placement_step steps[] = {{.name = "s", .model = "scene"},
                                           {.name = "f", .model = "face"}};
     uint32_t places[2];
@@ -41,7 +42,8 @@ static void branches_part_and_a_chain_stays_together(void **state)
     (void)state;
     struct weft_model_info m = model_of("m", 1, 0);
     struct weft_node_info a = node_of("a", 1, 0, &m, 1), b = node_of("b", 1, 0, &m, 1);
-    struct weft_placement_node nodes[] = {{&a, 0}, {&b, 0}};
+    struct weft_placement_node nodes[] = {{.info = &a, .open_tasks = 0},
+                                          {.info = &b, .open_tasks = 0}};
     uint32_t places[2];
     struct weft_placement_step branches[] = {{.name = "l", .model = "m"},
                                              {.name = "r", .model = "m"}};
@@ -61,7 +63,8 @@ static void work_that_is_there_already_counts(void **state)
     (void)state;
     struct weft_model_info m = model_of("m", 1, 0);
     struct weft_node_info a = node_of("a", 1, 0, &m, 1), b = node_of("b", 1, 0, &m, 1);
-    struct weft_placement_node nodes[] = {{&a, 3}, {&b, 1}};
+    struct weft_placement_node nodes[] = {{.info = &a, .open_tasks = 3},
+                                          {.info = &b, .open_tasks = 1}};
     struct weft_placement_step step = {.name = "s", .model = "m"};
     uint32_t place = 9;
     assert_status(weft_place(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
@@ -75,7 +78,8 @@ static void step_and_model_need_their_memory_together(void **state)
     struct weft_model_info m = model_of("m", 1, 60);
     struct weft_node_info small = node_of("small", 1, 100, &m, 1),
                           large = node_of("large", 1, 200, &m, 1);
-    struct weft_placement_node nodes[] = {{&small, 0}, {&large, 5}};
+    struct weft_placement_node nodes[] = {{.info = &small, .open_tasks = 0},
+                                          {.info = &large, .open_tasks = 5}};
     struct weft_needs needs = {.memory_bytes = 60};
     struct weft_placement_step step = {.name = "s", .model = "m", .needs = &needs};
     uint32_t place = 9;
@@ -94,15 +98,16 @@ static void what_stands_against_it_is_told(void **state)
     loading.ready = false;
     struct weft_model_info models[] = {m, tagged, loading, hungry};
     struct weft_node_info a = node_of("a", 1, 10, models, 4);
-    struct weft_placement_node nodes[] = {{&a, 0}, {NULL, 0}};
+    struct weft_placement_node nodes[] = {{.info = &a}, {0}};
     static const struct {
         const char *model, *node, *words;
     } cases[] = {
         {"m", NULL, "node \"a\" has 1 slots, 2 are needed"},
         {"tagged", NULL, "node \"a\" is not tagged \"gpu\""},
-        {"loading", NULL, "node \"a\" has no such model ready"},
+        {"loading", NULL, "no node has that model ready"},
         {"hungry", NULL, "node \"a\" has 10 bytes of memory, 11 are needed"},
-        {"m", "b", "the pipeline wants it on node \"b\""},
+        {"m", "b", "the pipeline wants it on node \"b\", which is not here"},
+        {"loading", "a", "the pipeline wants it on node \"a\", which has no such model ready"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct weft_placement_step step = {
@@ -119,11 +124,30 @@ static void what_stands_against_it_is_told(void **state)
     }
 }
 
+/* A node that lives and never had the model is no answer to the question what is wrong. */
+static void a_node_that_had_the_model_and_is_gone_is_named(void **state)
+{
+    (void)state;
+    struct weft_model_info other = model_of("other", 1, 0), m = model_of("m", 1, 0);
+    struct weft_node_info b = node_of("b", 1, 0, &other, 1), c = node_of("c", 1, 0, &m, 1),
+                          d = node_of("d", 1, 0, &other, 1);
+    struct weft_placement_node nodes[] = {{.info = &b}, {.gone = &c}, {.gone = &d}, {.info = &b}};
+    struct weft_placement_step step = {.name = "s", .model = "m"};
+    cleanup_error struct weft_error *error = NULL;
+    uint32_t place;
+    assert_status(weft_place(&step, 1, nodes, 4, 0, &place, &error), WEFT_UNAVAILABLE);
+    assert_string_equal(
+        weft_error_message(error),
+        "no node can run step \"s\" with model \"m\": node \"c\", which had it, is gone");
+    assert_string_equal(weft_error_place(error).step, "s");
+    assert_string_equal(weft_error_place(error).node, "c");
+}
+
 static void a_join_runs_on_any_node(void **state)
 {
     (void)state;
     struct weft_node_info a = node_of("a", 1, 0, NULL, 0);
-    struct weft_placement_node nodes[] = {{NULL, 0}, {&a, 0}};
+    struct weft_placement_node nodes[] = {{0}, {.info = &a}};
     struct weft_placement_step step = {.name = "s", .model = "join/concat"};
     uint32_t place = 9;
     assert_status(weft_place(&step, 1, nodes, 2, 1, &place, NULL), WEFT_OK);
@@ -153,6 +177,7 @@ int main(void)
         cmocka_unit_test(work_that_is_there_already_counts),
         cmocka_unit_test(step_and_model_need_their_memory_together),
         cmocka_unit_test(what_stands_against_it_is_told),
+        cmocka_unit_test(a_node_that_had_the_model_and_is_gone_is_named),
         cmocka_unit_test(a_join_runs_on_any_node),
         cmocka_unit_test(the_newest_version_wins_unless_one_is_asked_for),
     };

@@ -247,7 +247,7 @@ void stage_carry(struct stage *stage)
         struct stage_node *node = &stage->nodes[post.to];
         if (!node->gone && !node->deaf) {
             weft_gateway_message(node->gateway, post.message, post.from, stage->now_ns);
-            weft_worker_message(node->worker, post.message, stage->now_ns);
+            weft_worker_message(node->worker, post.message, post.from, stage->now_ns);
             assert_false(weft_worker_wastes(node->worker));
         }
         weft_message_free(post.message);

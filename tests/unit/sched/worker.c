@@ -304,7 +304,7 @@ static struct weft_message *plan_for(uint64_t number, struct weft_plan_node *nod
 static struct weft_error *prepare(struct stage *stage, struct weft_message *take_message)
 {
     struct weft_error *why = NULL;
-    weft_worker_message(stage->nodes[WORKER].worker, take_message, stage->now_ns);
+    weft_worker_message(stage->nodes[WORKER].worker, take_message, "gateway", stage->now_ns);
     weft_message_free(take_message);
     assert_int_equal(stage->post_count, 1);
     struct weft_message *answer = stage->post[--stage->post_count].message;
@@ -383,7 +383,7 @@ static void plans_have_a_limit_and_are_released(void **state)
     assert_status(weft_error_status(error), WEFT_RESOURCE_EXHAUSTED);
     struct weft_message *release = weft_message_new(WEFT_MESSAGE_RELEASE);
     release->release = (struct weft_prepared){.gateway = 100, .plan = 5};
-    weft_worker_message(stage.nodes[WORKER].worker, release, stage.now_ns);
+    weft_worker_message(stage.nodes[WORKER].worker, release, "gateway", stage.now_ns);
     weft_message_free(release);
     assert_int_equal(state_of(&stage).plans, WEFT_WORKER_PLANS_MAX - 1);
     assert_null(prepare(&stage, plan_for(5000, &gateway_node, &task, 1)));
@@ -451,10 +451,68 @@ static void a_value_that_comes_after_the_end_finds_no_home(void **state)
     stage_wait(&stage, 0);
     stage_finish(&stage, "left", 1);
     assert_int_equal(state_of(&stage).runs, 0);
-    weft_worker_message(stage.nodes[WORKER].worker, late, stage.now_ns);
+    weft_worker_message(stage.nodes[WORKER].worker, late, "gateway", stage.now_ns);
     weft_message_free(late);
     assert_int_equal(state_of(&stage).runs, 0);
     stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void say(struct stage *stage, struct weft_message *take_message, const char *node)
+{
+    weft_worker_message(stage->nodes[WORKER].worker, take_message, node, stage->now_ns);
+    weft_message_free(take_message);
+}
+
+static void only_a_plans_own_gateway_commands(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 1, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    /* A plan in the name of a gateway that is another, or that does not exist. */
+    struct weft_plan_task task = {.step_name = (char *)"a", .model = (char *)"m"};
+    say(&stage, plan_for(7, &gateway_node, &task, 1), "stranger");
+    assert_int_equal(state_of(&stage).plans, 1);
+    assert_int_equal(stage.post_count, 0);
+    struct weft_message *cancel = weft_message_new(WEFT_MESSAGE_CANCEL);
+    cancel->cancel = (struct weft_cancel){call.request->request, 1, WEFT_CANCELLED};
+    say(&stage, cancel, "stranger");
+    assert_false(stage_find(&stage, "left")->stopped);
+    /* Nor is a request kept from beginning that has not come yet. */
+    cancel = weft_message_new(WEFT_MESSAGE_CANCEL);
+    cancel->cancel = (struct weft_cancel){call.request->request, 1, WEFT_CANCELLED};
+    cancel->cancel.request.sequence++;
+    say(&stage, cancel, "stranger");
+    struct stage_call next;
+    assert_status(stage_submit(&stage, &next, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    assert_int_equal(state_of(&stage).runs, 2);
+    struct weft_message *release = weft_message_new(WEFT_MESSAGE_RELEASE);
+    release->release = (struct weft_prepared){.gateway = 100, .plan = 1};
+    say(&stage, release, "stranger");
+    struct weft_message *forged = weft_message_new(WEFT_MESSAGE_DELIVER);
+    forged->deliver.request = call.request->request;
+    forged->deliver.plan = 1;
+    forged->deliver.attempt = 1;
+    forged->deliver.last = true; /* of step "left", whose output it is not */
+    forged->deliver.value = weft_value_ref(stage_find(&stage, "left")->task->inputs[0]);
+    say(&stage, forged, "stranger");
+    for (size_t i = 0; i < 2; i++) {
+        stage_finish(&stage, "left", 1);
+        stage_finish(&stage, "right", 1);
+    }
+    stage_finish(&stage, "join", 1);
+    stage_finish(&stage, "join", 1);
+    assert_status(call.status, WEFT_OK);
+    assert_int_equal(call.ended, 1);
+    assert_status(next.status, WEFT_OK);
+    assert_int_equal(next.ended, 1);
+    assert_int_equal(state_of(&stage).plans, 1);
+    stage_call_fini(&call);
+    stage_call_fini(&next);
     stage_fini(&stage);
 }
 
@@ -479,7 +537,7 @@ static void more_requests_than_a_node_can_hold_fail_by_name(void **state)
                   WEFT_OK);
     for (uint64_t i = 1; i <= WEFT_WORKER_RUNS_MAX + 1; i++) {
         message->deliver.request = (struct weft_request_id){100, i};
-        weft_worker_message(stage.nodes[WORKER].worker, message, stage.now_ns);
+        weft_worker_message(stage.nodes[WORKER].worker, message, "gateway", stage.now_ns);
     }
     weft_message_free(message);
     assert_int_equal(state_of(&stage).runs, WEFT_WORKER_RUNS_MAX);
@@ -510,6 +568,7 @@ int main(void)
         cmocka_unit_test(plans_have_a_limit_and_are_released),
         cmocka_unit_test(with_its_gateway_everything_goes),
         cmocka_unit_test(a_gateway_may_die_between_its_release_and_a_late_report),
+        cmocka_unit_test(only_a_plans_own_gateway_commands),
         cmocka_unit_test(more_requests_than_a_node_can_hold_fail_by_name),
         cmocka_unit_test(a_value_that_comes_after_the_end_finds_no_home),
     };
