@@ -5,7 +5,8 @@
 /*
  * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions and
  * sending), run_tasks.c (models and joins), run_requests.c (clients' calls), run_pipelines.c (what
- * can be called) and run_records.c (what happened). Nobody else includes it.
+ * can be called), run_records.c (what happened) and run_log.c (the same in the log). Nobody else
+ * includes it.
  */
 
 #include "base/list.h"
@@ -183,5 +184,13 @@ void metrics_forget(struct weft_run *run, const char *node);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
 void metrics_crossing(struct weft_run *run, const struct record *record,
                       const struct record_edge *edge);
+
+/* run_log.c: what happens to a request, with its trace; costs nothing where the level is off. */
+void log_task_started(const struct weft_run *run, const struct weft_task *task);
+/* error NULL = it has finished. */
+void log_task_ended(const struct weft_run *run, const struct weft_task *task,
+                    const struct weft_error *error, uint64_t duration_ns);
+void log_request_ended(const struct weft_run *run, const struct weft_request *request,
+                       const struct weft_error *error, uint64_t duration_ns);
 
 #endif

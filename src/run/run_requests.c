@@ -47,6 +47,7 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
     }
     metrics_request(run, request->pipeline->name, weft_error_status(own),
                     run->now_ns - call->started_ns);
+    log_request_ended(run, request, own, run->now_ns - call->started_ns);
     if (call->record != NULL) {
         record_ended(call->record, own, weft_values_size_bytes(&values));
     }

@@ -58,6 +58,7 @@ static void end(struct running *running)
         .model_generation = running->generation,
     };
     metrics_task(run, task, running->error == NULL, running->compute_ns);
+    log_task_ended(run, task, running->error, running->compute_ns);
     /* The worker's call takes the task away, and `running` with it. */
     struct weft_value **outputs = running->outputs;
     struct weft_error *error = running->error;
@@ -247,6 +248,7 @@ void task_start(void *context, struct weft_task *task)
     running->task = task;
     weft_deferred_init(&running->late_end, late_end, running);
     run->tasks_open++;
+    log_task_started(run, task);
     running->outputs = weft_zeroed((task->step->outputs_count + 1) * sizeof(struct weft_value *));
     if (running->outputs == NULL) {
         struct weft_error *error = NULL;

@@ -72,7 +72,8 @@ enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_bo
 
 /* --- the answer --- */
 
-static void note(const struct visit *visit, int status, uint64_t duration_ns)
+static void note(const struct visit *visit, int status, const struct weft_error *error,
+                 uint64_t duration_ns)
 {
     const struct weft_log *log = visit->entry->serve->options.log;
     /* "Not ready" is what a probe came to hear, many times over while a cluster starts. */
@@ -81,27 +82,33 @@ static void note(const struct visit *visit, int status, uint64_t duration_ns)
                                 : status >= 500       ? WEFT_LOG_WARNING
                                                       : WEFT_LOG_INFO;
     if (log != NULL && level >= log->level_min) {
-        weft_log(log, level, &visit->trace, "%s %.256s from %s: %d in %llu us",
+        char words[512] = "";
+        if (error != NULL) {
+            weft_error_format(error, words, sizeof(words));
+        }
+        weft_log(log, level, &visit->trace, "%s %.256s from %s: %d in %llu us%s%s",
                  visit->entry->route->method, weft_exchange_target(visit->exchange),
                  weft_exchange_peer(visit->exchange), status,
-                 (unsigned long long)(duration_ns / WEFT_NS_PER_US));
+                 (unsigned long long)(duration_ns / WEFT_NS_PER_US), error != NULL ? ": " : "",
+                 words);
     }
 }
 
 /* Everything that is said about an answer is said before it ends the exchange. */
-static void account(const struct visit *visit, int status)
+static void account(const struct visit *visit, int status, const struct weft_error *error)
 {
     int told = weft_exchange_is_gone(visit->exchange) ? 499 : status;
     uint64_t duration_ns = weft_loop_now_ns() - weft_exchange_started_ns(visit->exchange);
     serve_count_http(visit->entry, told, duration_ns);
-    note(visit, told, duration_ns);
+    note(visit, told, error, duration_ns);
 }
 
 enum { FIELDS_MAX = 16 };
 
-void serve_respond(struct visit *visit, int status, const char *content_type,
-                   const struct weft_http_field *fields, size_t fields_count,
-                   struct weft_slice *take_body, size_t body_count)
+/* error: why it is not what was asked for, for the log; NULL = none. */
+static void respond(struct visit *visit, int status, const struct weft_error *error,
+                    const char *content_type, const struct weft_http_field *fields,
+                    size_t fields_count, struct weft_slice *take_body, size_t body_count)
 {
     struct weft_http_field all[FIELDS_MAX];
     char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
@@ -117,8 +124,15 @@ void serve_respond(struct visit *visit, int status, const char *content_type,
         .value_length = WEFT_TRACEPARENT_LENGTH,
         .unindexed = true,
     };
-    account(visit, status);
+    account(visit, status, error);
     weft_exchange_respond(visit->exchange, status, content_type, all, count, take_body, body_count);
+}
+
+void serve_respond(struct visit *visit, int status, const char *content_type,
+                   const struct weft_http_field *fields, size_t fields_count,
+                   struct weft_slice *take_body, size_t body_count)
+{
+    respond(visit, status, NULL, content_type, fields, fields_count, take_body, body_count);
 }
 
 static void release_text(void *memory, void *context)
@@ -127,25 +141,31 @@ static void release_text(void *memory, void *context)
     free(memory);
 }
 
-void serve_respond_text(struct visit *visit, int status, const char *content_type,
-                        struct weft_text *take_text)
+static void respond_text(struct visit *visit, int status, const struct weft_error *error,
+                         const char *content_type, struct weft_text *take_text)
 {
     size_t length = take_text->length;
     bool failed = take_text->failed;
     if (failed || length == 0) {
         weft_text_fini(take_text);
-        serve_respond_empty(visit, failed ? 503 : status);
+        respond(visit, failed ? 503 : status, error, NULL, NULL, 0, NULL, 0);
         return;
     }
     char *data = weft_text_steal(take_text);
     struct weft_buffer *buffer = weft_buffer_take(data, length, release_text, NULL);
     if (buffer == NULL) {
         free(data);
-        serve_respond_empty(visit, 503);
+        respond(visit, 503, error, NULL, NULL, 0, NULL, 0);
         return;
     }
     struct weft_slice body = weft_slice_take(buffer);
-    serve_respond(visit, status, content_type, NULL, 0, &body, 1);
+    respond(visit, status, error, content_type, NULL, 0, &body, 1);
+}
+
+void serve_respond_text(struct visit *visit, int status, const char *content_type,
+                        struct weft_text *take_text)
+{
+    respond_text(visit, status, NULL, content_type, take_text);
 }
 
 void serve_respond_json(struct visit *visit, int status, struct weft_text *take_text)
@@ -160,7 +180,7 @@ void serve_respond_error(struct visit *visit, int http_status, const struct weft
         http_status = weft_status_http(weft_error_status(error));
     }
     weft_problem_json(error, http_status, &text);
-    serve_respond_text(visit, http_status, WEFT_PROBLEM_CONTENT_TYPE, &text);
+    respond_text(visit, http_status, error, WEFT_PROBLEM_CONTENT_TYPE, &text);
 }
 
 void serve_respond_empty(struct visit *visit, int status)
