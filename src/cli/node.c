@@ -30,6 +30,7 @@ enum {
     INSECURE,
     SPIN,
     RECEIVE_BUDGET,
+    HELD_BUDGET,
     LOG_LEVEL,
     READY_FD,
 };
@@ -50,6 +51,7 @@ static const struct weft_option options[] = {
     [INSECURE] = {"--insecure", true},
     [SPIN] = {"--spin", false},
     [RECEIVE_BUDGET] = {"--receive-budget", false},
+    [HELD_BUDGET] = {"--held-budget", false},
     [LOG_LEVEL] = {"--log-level", false},
     [READY_FD] = {"--ready-fd", false},
     {NULL, false},
@@ -136,6 +138,12 @@ static bool take_number(const struct weft_arguments *walk, int option, struct se
             return false;
         }
         node->receive_budget_bytes = number;
+        return true;
+    case HELD_BUDGET:
+        if (!weft_argument_size(walk, "--held-budget", &number)) {
+            return false;
+        }
+        node->held_budget_bytes = number;
         return true;
     case SPIN:
         if (!weft_argument_word(walk, "--spin", switches, &index)) {
@@ -290,6 +298,7 @@ const struct weft_verb weft_verb_node = {
         "  --tag TAG               what steps can ask for, as gpu; repeat\n"
         "  --spin on|off           look for messages a little longer before sleeping (on)\n"
         "  --receive-budget SIZE   memory for messages that are arriving (1GiB)\n"
+        "  --held-budget SIZE      memory for inputs of open requests (as --receive-budget)\n"
         "  --log-level LEVEL       debug, info, warning, error (info)\n"
         "  --ready-fd N            an open descriptor that gets a line when the node is ready\n\n"
         "example:\n"

@@ -163,7 +163,8 @@ static enum weft_status make_doors(struct weft_node *node, const struct weft_nod
                                        .link = node->link,
                                        .run = node->run,
                                        .metrics = node->metrics,
-                                       .log = &node->log};
+                                       .log = &node->log,
+                                       .held_max_bytes = options->held_budget_bytes};
     enum weft_status status = weft_serve_new(&serve, &node->serve, error);
     if (status == WEFT_OK) {
         status = weft_run_serve(node->run, weft_serve_grpc(node->serve), error);

@@ -62,6 +62,7 @@ struct weft_node_options {
     bool insecure;
     enum weft_node_spin spin;
     size_t receive_budget_bytes; /* 0 = WEFT_LINK_RECEIVE_BUDGET_BYTES */
+    size_t held_budget_bytes;    /* for inputs of open requests; 0 = as the receive budget */
     enum weft_log_level log_level;
     /* A descriptor that gets a line when the node is ready, and is closed then; 0 = none. */
     int ready_descriptor;

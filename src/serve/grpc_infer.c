@@ -13,7 +13,7 @@ struct grpc_infer {
 static void grpc_free(struct grpc_infer *grpc)
 {
     struct weft_serve *serve = grpc->talk.entry->serve;
-    serve_infer_fini(&grpc->infer);
+    serve_infer_fini(serve, &grpc->infer);
     free(grpc);
     serve_release(serve);
 }
@@ -59,6 +59,9 @@ void serve_grpc_infer(struct weft_serve *serve, struct talk *talk, const struct 
     grpc->talk = *talk;
     serve_hold(serve);
     enum weft_status status = weft_oip_grpc_request_decode(message, &grpc->infer.request, &error);
+    if (status == WEFT_OK) {
+        status = serve_hold_message(serve, &grpc->infer, message, &error);
+    }
     if (status == WEFT_OK) {
         status = serve_infer_start(serve, &grpc->infer, grpc->infer.request.version, &talk->trace,
                                    talk->started_ns, weft_server_call_deadline_ns(talk->call),

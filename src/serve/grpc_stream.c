@@ -61,7 +61,7 @@ static void request_free(struct stream_request *request)
 {
     weft_list_remove(&request->link);
     request->stream->requests_count--;
-    serve_infer_fini(&request->infer);
+    serve_infer_fini(request->stream->talk.entry->serve, &request->infer);
     free(request->streamed);
     free(request);
 }
@@ -185,17 +185,20 @@ static enum weft_status start(struct stream_request *request, const struct weft_
     struct stream *stream = request->stream;
     struct weft_oip_request *oip = &request->infer.request;
     struct weft_parameter empty_end;
+    struct weft_serve *serve = stream->talk.entry->serve;
     enum weft_status status = weft_oip_grpc_request_decode(message, oip, error);
+    if (status == WEFT_OK) {
+        status = serve_hold_message(serve, &request->infer, message, error);
+    }
     if (status != WEFT_OK) {
         return status;
     }
     if (serve_take_parameter(&oip->parameters, "triton_enable_empty_final_response", &empty_end)) {
         request->empty_end = empty_end.boolean;
     }
-    return serve_infer_start(stream->talk.entry->serve, &request->infer, oip->version,
-                             &stream->talk.trace, weft_loop_now_ns(),
-                             weft_server_call_deadline_ns(stream->talk.call), &events, request,
-                             error);
+    return serve_infer_start(serve, &request->infer, oip->version, &stream->talk.trace,
+                             weft_loop_now_ns(), weft_server_call_deadline_ns(stream->talk.call),
+                             &events, request, error);
 }
 
 static void on_message(void *context, struct weft_server_call *call,

@@ -98,8 +98,9 @@ enum weft_status serve_infer_start(struct weft_serve *serve, struct serve_infer 
     return status;
 }
 
-void serve_infer_fini(struct serve_infer *infer)
+void serve_infer_fini(struct weft_serve *serve, struct serve_infer *infer)
 {
+    serve_let_go(serve, infer);
     weft_oip_request_fini(&infer->request);
 }
 

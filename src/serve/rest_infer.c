@@ -25,7 +25,7 @@ struct rest_infer {
 static void rest_free(struct rest_infer *rest)
 {
     struct weft_serve *serve = rest->visit.entry->serve;
-    serve_infer_fini(&rest->infer);
+    serve_infer_fini(serve, &rest->infer);
     free(rest);
     serve_release(serve);
 }
@@ -180,16 +180,21 @@ static enum weft_status decode_raw(struct weft_serve *serve, const char *model, 
 }
 
 static enum weft_status decode(struct weft_serve *serve, struct visit *visit, const char *version,
-                               struct weft_oip_request *request, int *ret_http_status,
+                               struct serve_infer *infer, int *ret_http_status,
                                struct weft_error **error)
 {
     cleanup_slice struct weft_slice body = {0};
     const char *model = weft_exchange_parameter(visit->exchange, "model");
+    struct weft_oip_request *request = &infer->request;
     size_t json_bytes = 0;
     enum weft_status status = serve_visit_body(visit, &body, ret_http_status, error);
     if (status == WEFT_OK) {
         status = json_length(visit, &json_bytes, error);
     }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = serve_hold_bytes(serve, infer, weft_exchange_body(visit->exchange)->size_bytes, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -201,7 +206,8 @@ static enum weft_status decode(struct weft_serve *serve, struct visit *visit, co
     if (status == WEFT_OK && (request->model = strdup(model)) == NULL) {
         status = weft_error_set_out_of_memory(error);
     }
-    return status;
+    size_t own_bytes = serve_own_bytes(&request->inputs, weft_exchange_body(visit->exchange));
+    return status == WEFT_OK ? serve_hold_bytes(serve, infer, own_bytes, error) : status;
 }
 
 void serve_rest_infer(struct weft_serve *serve, struct visit *visit)
@@ -218,8 +224,7 @@ void serve_rest_infer(struct weft_serve *serve, struct visit *visit)
     }
     rest->visit = *visit;
     serve_hold(serve);
-    enum weft_status status =
-        decode(serve, visit, version, &rest->infer.request, &http_status, &error);
+    enum weft_status status = decode(serve, visit, version, &rest->infer, &http_status, &error);
     if (status == WEFT_OK) {
         status = serve_infer_start(serve, &rest->infer, version, &visit->trace,
                                    weft_exchange_started_ns(visit->exchange),

@@ -116,6 +116,9 @@ enum weft_status weft_serve_new(const struct weft_serve_options *options,
         return weft_error_set_out_of_memory(error);
     }
     serve->options = *options;
+    if (options->held_max_bytes == 0) {
+        serve->options.held_max_bytes = weft_link_budget(options->link)->limit_bytes;
+    }
     weft_list_init(&serve->watches);
     serve->router = weft_router_new();
     serve->grpc = weft_grpc_server_new();

@@ -21,6 +21,10 @@ struct weft_serve_options {
     struct weft_run *run;         /* outlives the doors */
     struct weft_metrics *metrics; /* outlives the doors, and is not rendered after them */
     const struct weft_log *log;   /* NULL = silent */
+    /* Bytes of inputs that all open requests together may hold; what would exceed it is answered
+     * RESOURCE_EXHAUSTED (429), but one request alone is always let in. 0 = as much as the link's
+     * receive budget. */
+    size_t held_max_bytes;
 };
 
 enum weft_status weft_serve_new(const struct weft_serve_options *options, struct weft_serve **ret_serve,

@@ -4,9 +4,10 @@
 
 /*
  * The inside of the doors, shared by their files: serve.c (life, routes and methods), visit.c (REST
- * requests from arrival to answer), call.c (the same for gRPC), infer.c and rest_infer.c,
- * grpc_infer.c, grpc_stream.c (inference), describe.c (metadata and readiness), repository.c,
- * health.c, reflection.c, lists.c and serve_metrics.c. Nobody else includes it; the loop's thread.
+ * requests from arrival to answer), call.c (the same for gRPC), infer.c and held.c, rest_infer.c,
+ * rest_answer.c, grpc_infer.c, grpc_stream.c (inference), describe.c (metadata and readiness),
+ * repository.c, health.c, reflection.c, lists.c and serve_metrics.c. Nobody else includes it; the
+ * loop's thread.
  */
 
 #include "base/list.h"
@@ -75,6 +76,7 @@ struct weft_serve {
     struct serve_metrics metrics;
     struct weft_list watches; /* of health.c */
     size_t open;              /* answers that are under way, which need the doors' memory */
+    size_t held_bytes;        /* of inputs, by open requests */
     bool ready;
     bool freed;
 };
@@ -125,6 +127,7 @@ void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slic
 struct serve_infer {
     struct weft_oip_request request; /* its inputs are given up when it has started */
     struct weft_run_call *call;      /* while it runs */
+    size_t held_bytes;               /* of its inputs, as counted */
     const char *version;             /* that answers; valid until `done` has returned */
 };
 
@@ -134,13 +137,27 @@ enum weft_status serve_infer_start(struct weft_serve *serve, struct serve_infer 
                                    uint64_t started_ns, uint64_t deadline_ns,
                                    const struct weft_run_events *events, void *context,
                                    struct weft_error **error) WEFT_MUST_CHECK;
-void serve_infer_fini(struct serve_infer *infer);
+void serve_infer_fini(struct weft_serve *serve, struct serve_infer *infer);
 /* A response that borrows everything: items has room for WEFT_VALUES_MAX. */
 void serve_infer_response(const struct serve_infer *infer, const struct weft_values *outputs,
                           struct weft_named_value *items, struct weft_oip_response *ret_response);
 /* Takes a parameter out of a request's. False where there is none. */
 bool serve_take_parameter(struct weft_parameters *parameters, const char *name,
                           struct weft_parameter *ret_parameter);
+
+/* --- held.c --- */
+
+/* Counts bytes as held by the request until serve_infer_fini. RESOURCE_EXHAUSTED where open
+ * requests would hold more than held_max_bytes; a request that is alone may. */
+enum weft_status serve_hold_bytes(struct weft_serve *serve, struct serve_infer *infer, size_t bytes,
+                                  struct weft_error **error) WEFT_MUST_CHECK;
+/* Bytes of inputs that are no parts of the message they came in. */
+size_t serve_own_bytes(const struct weft_values *inputs, const struct weft_slice *message);
+/* Both for a message of gRPC, decoded. */
+enum weft_status serve_hold_message(struct weft_serve *serve, struct serve_infer *infer,
+                                    const struct weft_slice *message,
+                                    struct weft_error **error) WEFT_MUST_CHECK;
+void serve_let_go(struct weft_serve *serve, struct serve_infer *infer);
 
 /* --- what the routes and methods are --- */
 

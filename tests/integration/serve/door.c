@@ -155,8 +155,15 @@ static void open_node(const char *name, const char *address)
         .resources = {.slots = 64},
     };
     must(weft_run_new(&run_options, &run, &error), error);
+    const char *held = getenv("WEFT_DOOR_HELD_BYTES");
     struct weft_serve_options serve_options = {
-        .loop = loop, .link = net, .run = run, .metrics = metrics, .log = &journal};
+        .loop = loop,
+        .link = net,
+        .run = run,
+        .metrics = metrics,
+        .log = &journal,
+        .held_max_bytes = held != NULL ? strtoul(held, NULL, 10) : 0,
+    };
     must(weft_serve_new(&serve_options, &doors, &error), error);
     must(weft_run_serve(run, weft_serve_grpc(doors), &error), error);
     const struct weft_route routes[] = {
