@@ -21,8 +21,9 @@
 #include <onnxruntime_c_api.h>
 #endif
 
-/* The version of the table that a library is asked for: the first that has all slots below. It is
- * the same with a newer header, so that what was built with one runs with an older library. */
+/* The version of the table that a library is asked for: the oldest that we take, which has all
+ * slots below (as 17 has). It is the same with a newer header, so that what was built with one runs
+ * with an older library. */
 #define WEFT_ORT_API_VERSION 18
 
 /* The formatter knows no lists in macros. */
