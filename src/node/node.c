@@ -156,16 +156,27 @@ static enum weft_status make_run(struct weft_node *node, const struct weft_node_
     return weft_run_new(&run, &node->run, error);
 }
 
+/* Each may have a body of the largest size in hand, and several times that decoded. */
+enum { DOORS_THREADS_MAX = 4 };
+
 static enum weft_status make_doors(struct weft_node *node, const struct weft_node_options *options,
                                    struct weft_error **error)
 {
+    uint32_t threads = processors_count();
+    enum weft_status status = weft_executor_new(
+        node->loop, "weft-doors", threads < DOORS_THREADS_MAX ? threads : DOORS_THREADS_MAX, 0,
+        &node->doors_executor, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
     struct weft_serve_options serve = {.loop = node->loop,
                                        .link = node->link,
                                        .run = node->run,
                                        .metrics = node->metrics,
                                        .log = &node->log,
+                                       .executor = node->doors_executor,
                                        .held_max_bytes = options->held_budget_bytes};
-    enum weft_status status = weft_serve_new(&serve, &node->serve, error);
+    status = weft_serve_new(&serve, &node->serve, error);
     if (status == WEFT_OK) {
         status = weft_run_serve(node->run, weft_serve_grpc(node->serve), error);
     }

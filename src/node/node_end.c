@@ -21,7 +21,8 @@ static void look_again(struct weft_node *node)
 
 static bool is_quiet(const struct weft_node *node)
 {
-    return node->run == NULL || weft_run_busy(node->run) == 0;
+    return (node->run == NULL || weft_run_busy(node->run) == 0) &&
+           (node->serve == NULL || weft_serve_busy(node->serve) == 0);
 }
 
 /* --- models --- */
@@ -132,6 +133,7 @@ void node_free(struct weft_node *node)
             weft_loop_run(node->loop);
         }
         weft_executor_free(node->executor);
+        weft_executor_free(node->doors_executor);
         weft_link_free(node->link);
         weft_metrics_free(node->metrics);
         weft_loop_free(node->loop);

@@ -33,7 +33,8 @@ struct weft_node {
     struct weft_link *link;
     struct weft_metrics *metrics;
     struct weft_repository *repository;
-    struct weft_executor *executor;
+    struct weft_executor *executor;       /* joins */
+    struct weft_executor *doors_executor; /* large JSON: slow, and nothing that joins wait for */
     struct weft_run *run;
     struct weft_serve *serve;
     struct weft_listener *listener;

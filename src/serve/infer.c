@@ -68,7 +68,7 @@ enum weft_status serve_infer_start(struct weft_serve *serve, struct serve_infer 
     struct weft_oip_request *request = &infer->request;
     const char *wanted[WEFT_VALUES_MAX];
     char id[2 * sizeof(trace->trace_id) + 1];
-    if (!serve->ready) {
+    if (!serve->ready && !infer->admitted) {
         return weft_error_set(error, WEFT_UNAVAILABLE, "this node takes no requests now");
     }
     enum weft_status status = limit(&request->parameters, started_ns, &deadline_ns, error);

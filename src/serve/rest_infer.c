@@ -1,134 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "serve/serve_parts.h"
-#include "wire/gzip.h"
 
-enum {
-    /* Less than a packet gains nothing. */
-    COMPRESS_MIN_BYTES = 1024,
-    /* It is the loop's thread that compresses, at some 100 MB a second: more would hold up
-     * everybody else, and whoever asks for that much is better served with bytes. */
-    COMPRESS_MAX_BYTES = 8 * 1024 * 1024,
-    COMPRESS_LEVEL = 1,
-};
+/*
+ * A request's way: taken from the exchange ──▶ decoded ──▶ started ──▶ answered (rest_answer.c).
+ * What is large is decoded, and its answer encoded, by a thread of the executor, which sees nothing
+ * but the rest_infer: the exchange's texts go with the client.
+ */
 
-/* An inference over REST. */
-struct rest_infer {
-    struct visit visit;
-    struct serve_infer infer;
-};
+/* deflate makes at most that much of a byte (zlib's own figure). */
+enum { DEFLATE_RATIO_MAX = 1032 };
 
-static void rest_free(struct rest_infer *rest)
+/* --- its life --- */
+
+void serve_rest_free(struct rest_infer *rest)
 {
     struct weft_serve *serve = rest->visit.entry->serve;
     serve_infer_fini(serve, &rest->infer);
+    weft_values_fini(&rest->outputs);
+    weft_slices_fini(&rest->answer);
+    weft_slice_fini(&rest->body);
+    weft_error_unref(rest->error);
+    free(rest->model);
+    free(rest->version);
     free(rest);
     serve_release(serve);
 }
 
-/* --- the answer --- */
-
-static bool is_packed_already(const struct weft_value *value)
+void serve_rest_refuse(struct rest_infer *rest)
 {
-    static const char *const kinds[] = {"image/", "video/", "audio/", "application/zip",
-                                        "application/gzip"};
-    const char *type = weft_value_content_type(value);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strncmp(type, kinds[i], strlen(kinds[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
+    serve_respond_error(&rest->visit, rest->http_status, rest->error);
+    serve_rest_free(rest);
 }
 
-/* The bytes of media that are compressed by nature. */
-static size_t packed_bytes(const struct weft_oip_response *response)
+enum weft_status serve_rest_send_away(struct rest_infer *rest, void (*run)(struct weft_job *job),
+                                      void (*done)(struct weft_job *job, bool cancelled),
+                                      struct weft_error **error)
 {
-    size_t size_bytes = 0;
-    for (size_t i = 0; i < response->outputs.count; i++) {
-        const struct weft_value *value = response->outputs.items[i].value;
-        size_bytes += is_packed_already(value) ? weft_value_size_bytes(value) : 0;
-    }
-    return size_bytes;
+    struct weft_serve *serve = rest->visit.entry->serve;
+    rest->job.run = run;
+    rest->job.done = done;
+    enum weft_status status = weft_executor_submit(serve->options.executor, &rest->job, error);
+    serve->away += status == WEFT_OK;
+    return status;
 }
 
-/* Whether a coding was applied; where it can't be, the body stays as it is. */
-static enum weft_coding compress(const struct visit *visit,
-                                 const struct weft_oip_response *response, struct weft_slices *body)
+void serve_rest_returned(struct rest_infer *rest, bool cancelled)
 {
-    const char *accepted = weft_exchange_header(visit->exchange, "accept-encoding");
-    size_t size_bytes = weft_slices_size_bytes(body);
-    if (accepted == NULL || size_bytes < COMPRESS_MIN_BYTES || size_bytes > COMPRESS_MAX_BYTES ||
-        packed_bytes(response) > size_bytes / 2) {
-        return WEFT_CODING_IDENTITY;
-    }
-    enum weft_coding coding = weft_coding_choose(accepted, strlen(accepted));
-    struct weft_slices coded = {0};
-    if (coding == WEFT_CODING_IDENTITY ||
-        weft_deflate(coding, COMPRESS_LEVEL, weft_slices_items(body), body->count, &coded, NULL) !=
-            WEFT_OK) {
-        return WEFT_CODING_IDENTITY;
-    }
-    weft_slices_fini(body);
-    *body = coded;
-    return coding;
-}
-
-static struct weft_http_field field(const char *name, const char *value)
-{
-    return (struct weft_http_field){
-        .name = name,
-        .value = value,
-        .name_length = (uint32_t)strlen(name),
-        .value_length = (uint32_t)strlen(value),
-    };
-}
-
-static void answer(struct rest_infer *rest, const struct weft_values *outputs)
-{
-    struct visit *visit = &rest->visit;
-    struct weft_named_value items[WEFT_VALUES_MAX];
-    struct weft_oip_response response;
-    struct weft_http_field fields[3];
-    char length[24];
-    size_t count = 0, json_bytes = 0;
-    cleanup_slices struct weft_slices body = {0};
-    cleanup_error struct weft_error *error = NULL;
-    serve_infer_response(&rest->infer, outputs, items, &response);
-    if (weft_oip_json_response_encode(&response, &rest->infer.request, &body, &json_bytes,
-                                      &error) != WEFT_OK) {
-        serve_respond_error(visit, 0, error);
+    struct weft_serve *serve = rest->visit.entry->serve;
+    serve->away--;
+    if (rest->error != NULL) {
         return;
     }
-    bool binary = json_bytes != WEFT_OIP_JSON_WHOLE;
-    if (binary) {
-        snprintf(length, sizeof(length), "%zu", json_bytes);
-        fields[count++] = field("inference-header-content-length", length);
+    if (weft_exchange_is_gone(rest->visit.exchange)) {
+        (void)weft_error_set(&rest->error, WEFT_CANCELLED, "the client has left");
+    } else if (cancelled || serve->freed) {
+        (void)weft_error_set(&rest->error, WEFT_UNAVAILABLE, "this node ends");
     }
-    enum weft_coding coding = compress(visit, &response, &body);
-    if (coding != WEFT_CODING_IDENTITY) {
-        fields[count++] = field("content-encoding", weft_coding_name(coding));
-        fields[count++] = field("vary", "accept-encoding");
-    }
-    serve_respond(visit, 200, binary ? "application/octet-stream" : "application/json", fields,
-                  count, weft_slices_items(&body), body.count);
-    weft_slices_forget(&body);
-}
-
-static void done(void *context, struct weft_error *error, const struct weft_values *outputs)
-{
-    struct rest_infer *rest = context;
-    rest->infer.call = NULL;
-    if (error != NULL) {
-        serve_respond_error(&rest->visit, 0, error);
-    } else {
-        answer(rest, outputs);
-    }
-    rest_free(rest);
 }
 
 static void gone(void *context)
@@ -136,6 +66,20 @@ static void gone(void *context)
     struct rest_infer *rest = context;
     if (rest->infer.call != NULL) {
         weft_run_cancel(rest->infer.call);
+    } else {
+        (void)weft_executor_cancel(&rest->job); /* one that runs is heard of when it is back */
+    }
+}
+
+static void done(void *context, struct weft_error *error, const struct weft_values *outputs)
+{
+    struct rest_infer *rest = context;
+    rest->infer.call = NULL;
+    if (error != NULL) {
+        rest->error = weft_error_ref(error);
+        serve_rest_refuse(rest);
+    } else {
+        serve_rest_answer(rest, outputs);
     }
 }
 
@@ -166,74 +110,130 @@ static enum weft_status json_length(const struct visit *visit, size_t *ret_bytes
     return WEFT_OK;
 }
 
-static enum weft_status decode_raw(struct weft_serve *serve, const char *model, const char *version,
-                                   const struct weft_slice *body, struct weft_oip_request *request,
+static enum weft_status take(struct weft_serve *serve, struct rest_infer *rest,
+                             struct weft_error **error)
+{
+    const struct visit *visit = &rest->visit;
+    const struct weft_slice *body = weft_exchange_body(visit->exchange);
+    const char *version = weft_exchange_parameter(visit->exchange, "version");
+    rest->infer.admitted = serve->ready;
+    rest->model = strdup(weft_exchange_parameter(visit->exchange, "model"));
+    rest->version = version != NULL ? strdup(version) : NULL;
+    if (rest->model == NULL || (version != NULL && rest->version == NULL)) {
+        return weft_error_set_out_of_memory(error);
+    }
+    rest->body = body->data != NULL ? weft_slice_ref(body) : weft_slice_static("", 0);
+    enum weft_status status = serve_visit_coding(visit, &rest->coding, &rest->http_status, error);
+    if (status == WEFT_OK) {
+        status = json_length(visit, &rest->json_bytes, error);
+    }
+    return status == WEFT_OK ? serve_hold_bytes(serve, &rest->infer, rest->body.size_bytes, error)
+                             : status;
+}
+
+/* Any thread. The raw form is left as it is. */
+static void decode(struct rest_infer *rest)
+{
+    struct weft_slice body = {0};
+    enum weft_status status = serve_inflate(&rest->body, rest->coding, WEFT_ROUTE_BODY_MAX_BYTES,
+                                            &body, &rest->http_status, &rest->error);
+    if (status == WEFT_OK) {
+        weft_slice_fini(&rest->body);
+        rest->body = body;
+    }
+    if (status == WEFT_OK && rest->json_bytes != 0) {
+        status = weft_oip_json_request_decode(&rest->body, rest->json_bytes, &rest->infer.request,
+                                              &rest->error);
+    }
+    if (status == WEFT_RESOURCE_EXHAUSTED) {
+        rest->http_status = 413;
+    }
+}
+
+static enum weft_status decode_raw(struct weft_serve *serve, struct rest_infer *rest,
                                    struct weft_error **error)
 {
     struct weft_model_info info;
-    enum weft_status status = weft_run_describe(serve->options.run, model, version, &info, error);
+    enum weft_status status =
+        weft_run_describe(serve->options.run, rest->model, rest->version, &info, error);
     if (status == WEFT_OK) {
-        status = weft_oip_raw_request_decode(body, &info, request, error);
+        status = weft_oip_raw_request_decode(&rest->body, &info, &rest->infer.request, error);
         weft_model_info_fini(&info);
     }
     return status;
 }
 
-static enum weft_status decode(struct weft_serve *serve, struct visit *visit, const char *version,
-                               struct serve_infer *infer, int *ret_http_status,
-                               struct weft_error **error)
+static enum weft_status start(struct weft_serve *serve, struct rest_infer *rest,
+                              struct weft_error **error)
 {
-    cleanup_slice struct weft_slice body = {0};
-    const char *model = weft_exchange_parameter(visit->exchange, "model");
-    struct weft_oip_request *request = &infer->request;
-    size_t json_bytes = 0;
-    enum weft_status status = serve_visit_body(visit, &body, ret_http_status, error);
+    static const struct weft_run_events events = {NULL, done};
+    const struct visit *visit = &rest->visit;
+    struct weft_oip_request *request = &rest->infer.request;
+    enum weft_status status = rest->json_bytes == 0 ? decode_raw(serve, rest, error) : WEFT_OK;
     if (status == WEFT_OK) {
-        status = json_length(visit, &json_bytes, error);
+        size_t own_bytes = serve_own_bytes(&request->inputs, weft_exchange_body(visit->exchange));
+        status = serve_hold_bytes(serve, &rest->infer, own_bytes, error);
     }
     if (status != WEFT_OK) {
         return status;
     }
-    status = serve_hold_bytes(serve, infer, weft_exchange_body(visit->exchange)->size_bytes, error);
-    if (status != WEFT_OK) {
-        return status;
+    weft_slice_fini(&rest->body);
+    request->model = steal(&rest->model);
+    return serve_infer_start(serve, &rest->infer, rest->version, &visit->trace,
+                             weft_exchange_started_ns(visit->exchange), WEFT_DEADLINE_NEVER_NS,
+                             &events, rest, error);
+}
+
+/* Once it is decoded, or has failed to be. */
+static void go_on(struct rest_infer *rest)
+{
+    if (rest->error != NULL || start(rest->visit.entry->serve, rest, &rest->error) != WEFT_OK) {
+        serve_rest_refuse(rest);
+        return;
     }
-    status = json_bytes == 0 ? decode_raw(serve, model, version, &body, request, error)
-                             : weft_oip_json_request_decode(&body, json_bytes, request, error);
-    if (status == WEFT_RESOURCE_EXHAUSTED) {
-        *ret_http_status = 413;
+    weft_exchange_on_gone(rest->visit.exchange, gone, rest);
+}
+
+static void run(struct weft_job *job)
+{
+    decode(weft_list_entry(job, struct rest_infer, job));
+}
+
+static void decoded(struct weft_job *job, bool cancelled)
+{
+    struct rest_infer *rest = weft_list_entry(job, struct rest_infer, job);
+    serve_rest_returned(rest, cancelled);
+    go_on(rest);
+}
+
+static bool is_large(const struct rest_infer *rest)
+{
+    size_t bytes = rest->body.size_bytes;
+    if (rest->coding != WEFT_CODING_IDENTITY) {
+        return bytes > SERVE_INLINE_BYTES / DEFLATE_RATIO_MAX;
     }
-    if (status == WEFT_OK && (request->model = strdup(model)) == NULL) {
-        status = weft_error_set_out_of_memory(error);
-    }
-    size_t own_bytes = serve_own_bytes(&request->inputs, weft_exchange_body(visit->exchange));
-    return status == WEFT_OK ? serve_hold_bytes(serve, infer, own_bytes, error) : status;
+    return (rest->json_bytes < bytes ? rest->json_bytes : bytes) > SERVE_INLINE_BYTES;
 }
 
 void serve_rest_infer(struct weft_serve *serve, struct visit *visit)
 {
-    static const struct weft_run_events events = {NULL, done};
-    cleanup_error struct weft_error *error = NULL;
-    const char *version = weft_exchange_parameter(visit->exchange, "version");
-    int http_status = 0;
     struct rest_infer *rest = calloc(1, sizeof(*rest));
     if (rest == NULL) {
+        cleanup_error struct weft_error *error = NULL;
         (void)weft_error_set_out_of_memory(&error);
         serve_respond_error(visit, 0, error);
         return;
     }
     rest->visit = *visit;
     serve_hold(serve);
-    enum weft_status status = decode(serve, visit, version, &rest->infer, &http_status, &error);
-    if (status == WEFT_OK) {
-        status = serve_infer_start(serve, &rest->infer, version, &visit->trace,
-                                   weft_exchange_started_ns(visit->exchange),
-                                   WEFT_DEADLINE_NEVER_NS, &events, rest, &error);
+    if (take(serve, rest, &rest->error) != WEFT_OK) {
+        serve_rest_refuse(rest);
+    } else if (serve->options.executor == NULL || !is_large(rest)) {
+        decode(rest);
+        go_on(rest);
+    } else if (serve_rest_send_away(rest, run, decoded, &rest->error) != WEFT_OK) {
+        serve_rest_refuse(rest);
+    } else {
+        weft_exchange_on_gone(visit->exchange, gone, rest);
     }
-    if (status != WEFT_OK) {
-        serve_respond_error(visit, http_status, error);
-        rest_free(rest);
-        return;
-    }
-    weft_exchange_on_gone(visit->exchange, gone, rest);
 }

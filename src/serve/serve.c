@@ -28,9 +28,9 @@ static const struct serve_route routes[] = {
     {"GET", "/v2/models/{model}/versions/{version}", serve_rest_model},
     {"GET", "/v2/models/{model}/ready", serve_rest_model_ready},
     {"GET", "/v2/models/{model}/versions/{version}/ready", serve_rest_model_ready},
-    {"POST", "/v2/repository/index", serve_rest_index},
-    {"POST", "/v2/repository/models/{model}/load", serve_rest_load},
-    {"POST", "/v2/repository/models/{model}/unload", serve_rest_unload},
+    {"POST", "/v2/repository/index", serve_rest_index, SERVE_INLINE_BYTES},
+    {"POST", "/v2/repository/models/{model}/load", serve_rest_load, SERVE_INLINE_BYTES},
+    {"POST", "/v2/repository/models/{model}/unload", serve_rest_unload, SERVE_INLINE_BYTES},
     {"GET", "/v1/nodes", serve_rest_nodes},
     {"GET", "/v1/models", serve_rest_models},
     {"GET", "/v1/pipelines", serve_rest_pipelines},
@@ -74,6 +74,7 @@ static enum weft_status add_routes(struct weft_serve *serve, struct weft_error *
             .method = routes[i].method,
             .pattern = routes[i].pattern,
             .handle = serve_visit_take,
+            .body_max_bytes = routes[i].body_max_bytes,
             .context = entry,
         };
         status = weft_router_add(serve->router, &route, error);
@@ -155,6 +156,11 @@ void weft_serve_set_ready(struct weft_serve *serve, bool ready)
         serve->ready = ready;
         serve_health_changed(serve);
     }
+}
+
+size_t weft_serve_busy(const struct weft_serve *serve)
+{
+    return serve->away;
 }
 
 void serve_hold(struct weft_serve *serve)

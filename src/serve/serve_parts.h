@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "serve/serve.h"
+#include "wire/gzip.h"
 #include "wire/oip.h"
 #include "wire/oip_grpc.h"
 #include "wire/oip_json.h"
@@ -24,6 +25,7 @@ struct serve_route {
     const char *method;
     const char *pattern;
     void (*handle)(struct weft_serve *serve, struct visit *visit);
+    size_t body_max_bytes; /* 0 = the router's */
 };
 
 /* A gRPC method: exactly one of the two, which ends the talk, inside or later. */
@@ -58,6 +60,11 @@ struct talk {
     uint64_t started_ns;
 };
 
+/* What one request may make the loop's thread parse, write as text or compress: some milliseconds,
+ * which everybody else waits. More is the executor's; where a route has no use for more, it is
+ * refused. */
+enum { SERVE_INLINE_BYTES = 256 * 1024 };
+
 enum { SERVE_ROUTES_MAX = 48, SERVE_METHODS_MAX = 24, SERVE_KEPT_MAX = 32 };
 
 struct serve_metrics {
@@ -77,6 +84,7 @@ struct weft_serve {
     struct weft_list watches; /* of health.c */
     size_t open;              /* answers that are under way, which need the doors' memory */
     size_t held_bytes;        /* of inputs, by open requests */
+    size_t away;              /* requests that are with the executor */
     bool ready;
     bool freed;
 };
@@ -103,8 +111,16 @@ void serve_respond_json(struct visit *visit, int status, struct weft_text *take_
 /* http_status 0 = what fits the error's status. */
 void serve_respond_error(struct visit *visit, int http_status, const struct weft_error *error);
 void serve_respond_empty(struct visit *visit, int status);
-/* The request's body without its Content-Encoding, as a slice of its own. On failure
- * *ret_http_status is what to answer. */
+/* The request's Content-Encoding. On failure *ret_http_status is what to answer. */
+enum weft_status serve_visit_coding(const struct visit *visit, enum weft_coding *ret_coding,
+                                    int *ret_http_status,
+                                    struct weft_error **error) WEFT_MUST_CHECK;
+/* The body without its coding, as a slice of its own; any thread. RESOURCE_EXHAUSTED and 413 where
+ * it would be larger than the limit. */
+enum weft_status serve_inflate(const struct weft_slice *body, enum weft_coding coding,
+                               size_t limit_bytes, struct weft_slice *ret_body,
+                               int *ret_http_status, struct weft_error **error) WEFT_MUST_CHECK;
+/* Both, for a body that is small: at most SERVE_INLINE_BYTES. */
 enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_body,
                                   int *ret_http_status, struct weft_error **error) WEFT_MUST_CHECK;
 
@@ -128,6 +144,7 @@ struct serve_infer {
     struct weft_oip_request request; /* its inputs are given up when it has started */
     struct weft_run_call *call;      /* while it runs */
     size_t held_bytes;               /* of its inputs, as counted */
+    bool admitted;                   /* it came while the node took requests */
     const char *version;             /* that answers; valid until `done` has returned */
 };
 
@@ -144,6 +161,36 @@ void serve_infer_response(const struct serve_infer *infer, const struct weft_val
 /* Takes a parameter out of a request's. False where there is none. */
 bool serve_take_parameter(struct weft_parameters *parameters, const char *name,
                           struct weft_parameter *ret_parameter);
+
+/* --- rest_infer.c and rest_answer.c --- */
+
+/* An inference over REST. While `job` is under way, it is the executor's thread that reads and
+ * writes everything below it, and the request in `infer`. */
+struct rest_infer {
+    struct visit visit;
+    struct serve_infer infer;
+    struct weft_job job;
+    struct weft_error *error;
+    int http_status; /* 0 = what fits the error */
+    char *model;     /* until it is the request's */
+    char *version;   /* that is asked for, NULL = the newest; in the end, the one that answers */
+    struct weft_slice body;
+    enum weft_coding coding;    /* of the body; in the end, of the answer */
+    size_t json_bytes;          /* the same: Inference-Header-Content-Length */
+    struct weft_values outputs; /* of a large answer */
+    struct weft_slices answer;
+};
+
+void serve_rest_free(struct rest_infer *rest);
+/* Answers its error, and frees it. */
+void serve_rest_refuse(struct rest_infer *rest);
+/* Ends it: sends the answer, or the error why there is none. */
+void serve_rest_answer(struct rest_infer *rest, const struct weft_values *outputs);
+enum weft_status serve_rest_send_away(struct rest_infer *rest, void (*run)(struct weft_job *job),
+                                      void (*done)(struct weft_job *job, bool cancelled),
+                                      struct weft_error **error) WEFT_MUST_CHECK;
+/* Begins each `done`; rest->error says afterwards whether it goes on. */
+void serve_rest_returned(struct rest_infer *rest, bool cancelled);
 
 /* --- held.c --- */
 

@@ -25,10 +25,10 @@ void serve_visit_take(void *context, struct weft_exchange *exchange)
 
 /* Takes a Content-Encoding off; what it grows to is bounded as bodies are. */
 static enum weft_status inflate(const struct weft_slice *body, enum weft_coding coding,
-                                struct weft_slice *ret_body, struct weft_error **error)
+                                size_t limit_bytes, struct weft_slice *ret_body,
+                                struct weft_error **error)
 {
-    cleanup_inflate struct weft_inflate *inflate =
-        weft_inflate_new(coding, WEFT_ROUTE_BODY_MAX_BYTES);
+    cleanup_inflate struct weft_inflate *inflate = weft_inflate_new(coding, limit_bytes);
     cleanup_slices struct weft_slices slices = {0};
     if (inflate == NULL) {
         return weft_error_set_out_of_memory(error);
@@ -43,31 +43,48 @@ static enum weft_status inflate(const struct weft_slice *body, enum weft_coding 
     return status;
 }
 
-enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_body,
-                                  int *ret_http_status, struct weft_error **error)
+enum weft_status serve_visit_coding(const struct visit *visit, enum weft_coding *ret_coding,
+                                    int *ret_http_status, struct weft_error **error)
 {
-    const struct weft_slice *body = weft_exchange_body(visit->exchange);
     const char *name = weft_exchange_header(visit->exchange, "content-encoding");
-    enum weft_coding coding = WEFT_CODING_IDENTITY;
-    *ret_http_status = 0;
-    if (name != NULL && !weft_coding_from_name(name, strlen(name), &coding)) {
+    *ret_coding = WEFT_CODING_IDENTITY;
+    if (name != NULL && !weft_coding_from_name(name, strlen(name), ret_coding)) {
         *ret_http_status = 415;
         enum weft_status status = weft_error_set(error, WEFT_INVALID_ARGUMENT,
                                                  "the Content-Encoding '%.64s' is unknown", name);
         weft_error_set_hint(error, "use gzip, deflate or identity");
         return status;
     }
+    return WEFT_OK;
+}
+
+enum weft_status serve_inflate(const struct weft_slice *body, enum weft_coding coding,
+                               size_t limit_bytes, struct weft_slice *ret_body,
+                               int *ret_http_status, struct weft_error **error)
+{
     if (coding == WEFT_CODING_IDENTITY || body->size_bytes == 0) {
         *ret_body = body->data != NULL ? weft_slice_ref(body) : weft_slice_static("", 0);
         return WEFT_OK;
     }
-    enum weft_status status = inflate(body, coding, ret_body, error);
+    enum weft_status status = inflate(body, coding, limit_bytes, ret_body, error);
     if (status == WEFT_RESOURCE_EXHAUSTED) {
         *ret_http_status = 413;
     }
     return status != WEFT_OK ? weft_error_wrap(error, status, "the body is no proper %s",
                                                weft_coding_name(coding))
                              : status;
+}
+
+enum weft_status serve_visit_body(struct visit *visit, struct weft_slice *ret_body,
+                                  int *ret_http_status, struct weft_error **error)
+{
+    const struct weft_slice *body = weft_exchange_body(visit->exchange);
+    enum weft_coding coding;
+    *ret_http_status = 0;
+    enum weft_status status = serve_visit_coding(visit, &coding, ret_http_status, error);
+    return status == WEFT_OK
+               ? serve_inflate(body, coding, SERVE_INLINE_BYTES, ret_body, ret_http_status, error)
+               : status;
 }
 
 /* --- the answer --- */

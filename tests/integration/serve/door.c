@@ -4,7 +4,8 @@
  * Usage: door NAME MODELS ADDRESS [PEER ADDRESS]...; MODELS is a list of names
  * ("" for all) of fake ones, the directory of real ones. Says
  * its address on standard output, logs to standard error, and ends in order at SIGTERM. Beside the
- * doors' own paths: POST /test/ready/{state} ("on" or "off") and GET /test/running.
+ * doors' own paths: POST /test/ready/{state} ("on" or "off") GET /test/running and GET
+ * /test/busy (with the executor).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ static struct weft_link *net;
 static struct weft_listener *listener;
 static struct weft_repository *repository;
 static struct weft_executor *executor;
+static struct weft_executor *doors_executor;
 static struct weft_metrics *metrics;
 static struct weft_run *run;
 static struct weft_serve *doors;
@@ -78,6 +80,14 @@ static void say_running(void *context, struct weft_exchange *exchange)
     (void)context;
     char text[32];
     int length = snprintf(text, sizeof(text), "%zu", door_models_running);
+    weft_exchange_respond_text(exchange, 200, "text/plain", text, (size_t)length);
+}
+
+static void say_busy(void *context, struct weft_exchange *exchange)
+{
+    (void)context;
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%zu", weft_serve_busy(doors));
     weft_exchange_respond_text(exchange, 200, "text/plain", text, (size_t)length);
 }
 
@@ -135,6 +145,7 @@ static void make_parts(const char *models)
         .loop = loop, .directory = models, .on_changed = changed};
     must(weft_repository_open(&repository_options, &repository, &error), error);
     must(weft_executor_new(loop, "join", 1, 0, &executor, &error), error);
+    must(weft_executor_new(loop, "doors", 1, 0, &doors_executor, &error), error);
     must(weft_metrics_new(&metrics, &error), error);
     must(weft_metrics_add_process(metrics, &error), error);
 }
@@ -162,6 +173,7 @@ static void open_node(const char *name, const char *address)
         .run = run,
         .metrics = metrics,
         .log = &journal,
+        .executor = doors_executor,
         .held_max_bytes = held != NULL ? strtoul(held, NULL, 10) : 0,
     };
     must(weft_serve_new(&serve_options, &doors, &error), error);
@@ -169,9 +181,11 @@ static void open_node(const char *name, const char *address)
     const struct weft_route routes[] = {
         {.method = "POST", .pattern = "/test/ready/{state}", .handle = set_ready},
         {.method = "GET", .pattern = "/test/running", .handle = say_running},
+        {.method = "GET", .pattern = "/test/busy", .handle = say_busy},
     };
     must(weft_router_add(weft_serve_router(doors), &routes[0], &error), error);
     must(weft_router_add(weft_serve_router(doors), &routes[1], &error), error);
+    must(weft_router_add(weft_serve_router(doors), &routes[2], &error), error);
     weft_run_models_changed(run);
     add_pipeline(chain);
     add_pipeline(lost);
@@ -203,6 +217,7 @@ int main(int argc, char **argv)
     must(weft_repository_load_all(repository, loaded, NULL, &error), error);
     weft_loop_run(loop);
     weft_executor_free(executor);
+    weft_executor_free(doors_executor);
     weft_metrics_free(metrics);
     weft_link_free(net);
     weft_loop_free(loop);
