@@ -9,7 +9,12 @@ while [ $# -gt 0 ]; do
     --photo | --person | --seed | --nodes) [ $# -ge 2 ] || die "demo: $1 needs a value" ;;
     esac
     case $1 in
-    --photo) photo=$2 ;;
+    --photo)
+        case $2 in
+        /*) photo=$2 ;;
+        *) photo=$called_in/$2 ;;
+        esac
+        ;;
     --person) person=$2 ;;
     --seed) seed=$2 ;;
     --nodes) nodes=$2 ;;
@@ -29,6 +34,8 @@ if [ -z "$photo" ]; then
     person=${person:-grace_hopper}
 fi
 [ -f "$photo" ] || die "demo: there is no file \"$photo\""
+mkdir -p out || die "demo: the directory $PWD/out cannot be made"
+[ -w out ] || die "demo: the directory $PWD/out cannot be written to"
 need_deps demo
 setup_build build
 build_in build weft-all
@@ -38,14 +45,32 @@ cluster=examples/portrait/cluster.yaml
 gateway=127.0.0.15:8000
 face=127.0.0.11:8000
 [ "$nodes" != 1 ] || face=$gateway
-mkdir -p out
 rm -rf out/state out/portrait.png out/run.json
 # What the face model learns in a demo is forgotten at the next one.
-# shellcheck disable=SC2086
-XDG_STATE_HOME=$PWD/out/state "$weft" up "$cluster" --wait $one
-trap '"$weft" down "$cluster" >&2 || :' EXIT
+# Before the nodes are there: a signal while they start must not leave them behind. `up` runs beside
+# the shell, which would hear of a signal only at its end, and is told itself.
+starting=
+end_cluster() {
+    if [ -n "$starting" ]; then
+        kill -TERM "$starting" 2>/dev/null || :
+        wait "$starting" || :
+    fi
+    [ -z "$up" ] || "$weft" down "$cluster" >&2 || :
+}
+up=
+trap end_cluster EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# shellcheck disable=SC2086
+XDG_STATE_HOME=$PWD/out/state "$weft" up "$cluster" --wait $one &
+starting=$!
+wait "$starting" || {
+    code=$?
+    starting=
+    exit "$code"
+}
+starting=
+up=1
 if [ -n "$person" ]; then
     say "enrolling \"$person\""
     "$weft" run face --server "$face" --input "photo=@$photo" --parameter "enroll=$person" -o json >out/enrolled.json ||

@@ -79,8 +79,8 @@ void weft_bench_table(const struct weft_load_options *options,
     }
     if (result->late > 0) {
         weft_text_printf(text,
-                         "late: %" PRIu64 " calls started after they were meant to, all %u places "
-                         "being in use\n",
+                         "late: %" PRIu64 " calls started more than 1 ms after they were meant to "
+                         "(at most %u are open at once)\n",
                          result->late, options->concurrency);
     }
     if (result->gave_up) {

@@ -84,9 +84,10 @@ void weft_report_write(const struct weft_record *record, uint64_t duration_ns,
     weft_text_append_string(text, "\n");
     write_timeline(record, width, blocks, text);
     weft_text_append_string(text, "\n");
-    /* Scripts read this line: its words stay the same for one step and one node. */
-    weft_text_printf(text, "%s: %zu steps on %zu nodes, %.0f ms, ", record->pipeline,
-                     record->steps_count, weft_record_nodes(record), (double)duration_ns / 1e6);
+    size_t nodes = weft_record_nodes(record);
+    weft_text_printf(text, "%s: %zu step%s on %zu node%s, %.0f ms, ", record->pipeline,
+                     record->steps_count, record->steps_count == 1 ? "" : "s", nodes,
+                     nodes == 1 ? "" : "s", (double)duration_ns / 1e6);
     if (between != NULL) {
         weft_text_printf(text, "%" PRIu64 " bytes between nodes\n", weft_between_bytes(between));
     } else {

@@ -39,7 +39,7 @@ struct weft_load_result {
     struct weft_latency latency;           /* of those that went well */
     uint64_t statuses[WEFT_LOAD_STATUSES]; /* calls by enum weft_status, WEFT_OK among them */
     uint64_t elapsed_ns;                   /* from the first start to the last end */
-    uint64_t late;                         /* started after they were meant to, for want of room */
+    uint64_t late; /* started > 1 ms late, for want of room or of our time */
     bool gave_up;
     struct weft_error *first_failure; /* NULL = none */
 };

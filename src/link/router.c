@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/value.h"
 #include "link/exchange_private.h"
 #include "link/internal.h"
 #include "link/url.h"
+#include "wire/problem.h"
 
 struct weft_router {
     struct weft_route routes[WEFT_ROUTER_ROUTES_MAX];
@@ -166,7 +168,16 @@ static void answer_unknown(struct weft_exchange *exchange, const struct weft_tex
                                     .value = weft_text_string(allowed),
                                     .name_length = 5,
                                     .value_length = (uint32_t)allowed->length};
-    weft_exchange_respond(exchange, 405, NULL, &allow, 1, NULL, 0);
+    cleanup_error struct weft_error *error = NULL;
+    cleanup_text struct weft_text text = {0};
+    struct weft_slice body = {0};
+    weft_error_set(&error, WEFT_UNIMPLEMENTED, "there is no %s at this path",
+                   weft_exchange_method(exchange));
+    weft_error_set_hint(&error, "it takes %s", weft_text_string(allowed));
+    weft_problem_json(error, 405, &text);
+    bool well = !text.failed && weft_slice_copy(weft_text_string(&text), text.length, &body);
+    weft_exchange_respond(exchange, 405, well ? WEFT_PROBLEM_CONTENT_TYPE : NULL, &allow, 1, &body,
+                          well ? 1 : 0);
 }
 
 void weft_router_take(struct weft_router *router, struct weft_server *server,

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 
 from rooms import PIPELINE, WEFT, equal, eventually, free_ports, get, has, infer, is_alive, tell
 
@@ -165,6 +166,45 @@ def a_validated_pipeline_is_checked_against_a_cluster(room):
     equal(nobody.returncode, 5)
 
 
+def a_request_is_in_the_logs_of_its_nodes(room):
+    """A request's trace is in the debug log of each node that works for it."""
+    room.model("echo")
+    room.model("other")
+    room.write("twice.yaml", PIPELINE)
+    cluster, addresses = room.cluster({"A": ["echo"], "B": ["other"], "gate": []}, pipelines=["twice.yaml"])
+    equal(room.run("up", cluster, "--wait", "--log-level", "debug").returncode, 0)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    tensor = {"name": "payload", "datatype": "UINT8", "shape": [1], "data": [4]}
+    request = urllib.request.Request(f"http://{addresses['gate']}/v2/models/twice/infer",
+                                     data=json.dumps({"inputs": [tensor]}).encode(),
+                                     headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        equal(answer.status, 200)
+
+    def lines(node):
+        text = (room.path / f"run/weft/room/{node}.log").read_text()
+        return "\n".join(line for line in text.splitlines() if trace in line)
+
+    for node, step, model in (("A", "first", "echo"), ("B", "second", "other")):
+        eventually(lambda: "finished" in lines(node), f"{node} has logged its step")
+        has(lines(node), f'step \\"{step}\\", attempt 1: started with model \\"{model}\\"',
+            f'step \\"{step}\\", attempt 1: model \\"{model}\\" finished after ')
+    has(lines("gate"), 'pipeline \\"twice\\", request ', ": OK after ")
+    equal(room.run("down", cluster).returncode, 0)
+
+
+def a_failed_step_is_in_its_nodes_log(room):
+    """A step that fails is in its node's log at the default level, and REST's line says why."""
+    room.model("echo", failing=True)
+    node, address = room.node("--models", "models")
+    equal(infer(address, "echo", [1])[0], 500)
+    node.send_signal(signal.SIGTERM)
+    lines = [line for line in node.communicate(timeout=30)[1].splitlines() if "it was asked to fail" in line]
+    task = next(line for line in lines if "attempt 1" in line)
+    has(task, "level=warning", "traceparent=00-", 'model \\"echo\\" failed after ')
+    has(next(line for line in lines if "POST /v2/models/echo/infer" in line), "level=warning", ": 500 in ")
+
+
 def one_process_does_for_all(room):
     """`up --nodes 1` has all models and pipelines in one process at the gateway's address."""
     room.model("echo")
@@ -274,6 +314,7 @@ def an_idle_node_sleeps(room):
 tell([a_node_serves_what_it_loaded, a_node_without_models_serves, a_broken_model_is_logged,
       a_broken_model_that_was_named_ends_the_node, an_address_in_use_is_told, sigterm_drains,
       a_second_signal_ends_at_once, a_broken_pipeline_file_ends_the_node, a_pipeline_becomes_ready_with_its_models,
-      a_cluster_comes_up_and_goes_down, a_validated_pipeline_is_checked_against_a_cluster, one_process_does_for_all,
+      a_cluster_comes_up_and_goes_down, a_validated_pipeline_is_checked_against_a_cluster,
+      a_request_is_in_the_logs_of_its_nodes, a_failed_step_is_in_its_nodes_log, one_process_does_for_all,
       a_failed_start_leaves_nothing, a_cluster_that_never_is_ready_runs_out_of_time, the_foreground_shows_and_ends,
       nothing_outlives_the_foreground, a_run_directory_of_others_is_refused, an_idle_node_sleeps])

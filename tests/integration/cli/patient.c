@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A model for the stories of the command line: hands on its input after the time that the setting
- * `delay_ms` says, or fails to load where `broken` says so.
+ * `delay_ms` says, fails to load where `broken` says so, and each time it is called where `failing`
+ * does.
  */
 #include <weft/model.h>
 
@@ -9,11 +10,17 @@
 #include <string.h>
 #include <time.h>
 
-enum { OPTION_DELAY, OPTION_BROKEN };
+enum { OPTION_DELAY, OPTION_BROKEN, OPTION_FAILING };
+
+struct patient {
+    int64_t delay_ms;
+    bool failing;
+};
 
 static const struct weft_model_option options[] = {
     [OPTION_DELAY] = {.name = "delay_ms", .kind = WEFT_OPTION_INT64, .default_value = "0"},
     [OPTION_BROKEN] = {.name = "broken", .kind = WEFT_OPTION_BOOL, .default_value = "false"},
+    [OPTION_FAILING] = {.name = "failing", .kind = WEFT_OPTION_BOOL, .default_value = "false"},
     {.name = NULL},
 };
 
@@ -30,12 +37,12 @@ static enum weft_status load(const struct weft_model_host *host, struct weft_mod
     if (settings[OPTION_BROKEN].boolean) {
         return host->fail(handle, WEFT_FAILED_PRECONDITION, "it was asked to be broken");
     }
-    int64_t *delay_ms = malloc(sizeof(*delay_ms));
-    if (delay_ms == NULL) {
+    struct patient *patient = malloc(sizeof(*patient));
+    if (patient == NULL) {
         return host->fail(handle, WEFT_OUT_OF_MEMORY, "no memory");
     }
-    *delay_ms = settings[OPTION_DELAY].int64;
-    *ret_model = delay_ms;
+    *patient = (struct patient){settings[OPTION_DELAY].int64, settings[OPTION_FAILING].boolean};
+    *ret_model = patient;
     return WEFT_OK;
 }
 
@@ -48,9 +55,13 @@ static void metadata(const void *model, struct weft_model_metadata *ret_metadata
 
 static void infer(void *model, struct weft_model_call *call)
 {
-    int64_t delay_ms = *(const int64_t *)model;
-    struct timespec pause = {delay_ms / 1000, delay_ms % 1000 * 1000000};
+    const struct patient *patient = model;
+    struct timespec pause = {patient->delay_ms / 1000, patient->delay_ms % 1000 * 1000000};
     nanosleep(&pause, NULL);
+    if (patient->failing) {
+        call->host->complete(call, WEFT_INTERNAL, "it was asked to fail");
+        return;
+    }
     bool forwarded = call->host->forward(call, "payload", 0);
     call->host->complete(call, forwarded ? WEFT_OK : WEFT_INTERNAL,
                          forwarded ? NULL : "the host refused the input");

@@ -28,6 +28,7 @@ input [ {{ name: "payload" data_type: TYPE_UINT8 dims: [ -1 ] }} ]
 output [ {{ name: "payload" data_type: TYPE_UINT8 dims: [ -1 ] }} ]
 parameters {{ key: "delay_ms" value: {{ string_value: "{delay_ms}" }} }}
 parameters {{ key: "broken" value: {{ string_value: "{broken}" }} }}
+parameters {{ key: "failing" value: {{ string_value: "{failing}" }} }}
 """
 
 PIPELINE = """pipeline: twice
@@ -76,12 +77,13 @@ class Room:
         path.write_text(text)
         return path
 
-    def model(self, name, delay_ms=0, broken=False):
+    def model(self, name, delay_ms=0, broken=False, failing=False):
         version = self.path / "models" / name / "1"
         version.mkdir(parents=True, exist_ok=True)
         shutil.copy(PATIENT, version / "model.so")
         self.write(f"models/{name}/config.pbtxt",
-                   CONFIG.format(name=name, delay_ms=delay_ms, broken=str(broken).lower()))
+                   CONFIG.format(name=name, delay_ms=delay_ms, broken=str(broken).lower(),
+                                 failing=str(failing).lower()))
 
     def cluster(self, nodes, name="room", pipelines=()):
         """nodes: name -> models to load. The last one is the gateway. Returns the file and name -> address."""

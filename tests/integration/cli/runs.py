@@ -80,7 +80,7 @@ def one_process_sends_nothing(room):
     """In one process nothing goes between nodes."""
     server = cluster(room, {"one": ["echo", "other"]})
     result = room.run("run", "twice", "--server", server, "--input", "payload=1", "--record", "run.json", "--table")
-    has(succeeded(result), "twice: 2 steps on 1 nodes, ", " 0 bytes between nodes\n")
+    has(succeeded(result), "twice: 2 steps on 1 node, ", " 0 bytes between nodes\n")
     record = json.loads(room.path.joinpath("run.json").read_text())
     check_record(record)
     equal((record["between_nodes_bytes"], record["between_nodes"]), (0, []))

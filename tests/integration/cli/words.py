@@ -66,8 +66,8 @@ def a_wrong_command_line_is_told(room):
 
 def a_valid_file_is_valid(room):
     """Valid files are valid; a directory of models makes the check a whole one."""
-    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false"))
-    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false"))
+    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false", failing="false"))
+    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false", failing="false"))
     room.write("twice.yaml", PIPELINE)
     plain = room.run("validate", "twice.yaml")
     equal((plain.returncode, plain.stdout), (0, "twice.yaml: valid, as far as it goes without models\n"))
@@ -77,8 +77,8 @@ def a_valid_file_is_valid(room):
 
 def a_finding_has_its_place(room):
     """Unknown keys, models and tensors are told with file, line, column and what was meant."""
-    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false"))
-    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false"))
+    room.write("models/echo/config.pbtxt", CONFIG.format(name="echo", delay_ms=0, broken="false", failing="false"))
+    room.write("models/other/config.pbtxt", CONFIG.format(name="other", delay_ms=0, broken="false", failing="false"))
     for old, new, finding in (
             ("{ model: echo", "{ modle: echo", 't.yaml:5:12: error: unknown key "modle" in step "first"; did you mean '
              '"model"?'),
