@@ -3,8 +3,10 @@
 #define WEFT_PARAMETER_H
 
 /*
- * A named setting of a request, a tensor or a model, with the kinds that the Open Inference Protocol knows
- * ("InferParameter"). Plain data, borrowed by whoever is given it for the length of the call unless said otherwise.
+ * A named setting of a request, a tensor or a model, with the kinds that the Open Inference
+ * Protocol knows
+ * ("InferParameter"). Plain data, borrowed by whoever is given it for the length of the call unless
+ * said otherwise.
  */
 
 #include <stdbool.h>

@@ -3,8 +3,9 @@
 #define WEFT_BASE_CLEANUP_H
 
 /*
- * Local ownership: a variable marked `cleanup_x` is released when its scope ends, and `steal(&pointer)` hands it on.
- * With them a function has one way out and no ladder of labels. Any thread.
+ * Local ownership: a variable marked `cleanup_x` is released when its scope ends, and
+ * `steal(&pointer)` hands it on. With them a function has one way out and no ladder of labels. Any
+ * thread.
  */
 
 #include <stddef.h>
@@ -14,16 +15,19 @@
 #define WEFT_CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Defines `function_cleanup` for a `void function(type *)` that takes NULL. */
-#define WEFT_DEFINE_CLEANUP(type, function)                                                                            \
-    static inline __attribute__((unused)) void function##_cleanup(type **pointer) {                                    \
-        function(*pointer);                                                                                            \
+#define WEFT_DEFINE_CLEANUP(type, function)                                                        \
+    static inline __attribute__((unused)) void function##_cleanup(type **pointer)                  \
+    {                                                                                              \
+        function(*pointer);                                                                        \
     }
 
-static inline void weft_cleanup_free(void *pointer) {
+static inline void weft_cleanup_free(void *pointer)
+{
     free(*(void **)pointer);
 }
 
-static inline void weft_cleanup_close(const int *descriptor) {
+static inline void weft_cleanup_close(const int *descriptor)
+{
     if (*descriptor >= 0) {
         close(*descriptor);
     }
@@ -33,11 +37,11 @@ static inline void weft_cleanup_close(const int *descriptor) {
 #define cleanup_close WEFT_CLEANUP(weft_cleanup_close)
 
 /* The pointer's value, leaving NULL behind. */
-#define steal(pointer)                                                                                                 \
-    ({                                                                                                                 \
-        __typeof__(*(pointer)) stolen_ = *(pointer);                                                                   \
-        *(pointer) = NULL;                                                                                             \
-        stolen_;                                                                                                       \
+#define steal(pointer)                                                                             \
+    ({                                                                                             \
+        __typeof__(*(pointer)) stolen_ = *(pointer);                                               \
+        *(pointer) = NULL;                                                                         \
+        stolen_;                                                                                   \
     })
 
 #endif

@@ -3,8 +3,8 @@
 #define WEFT_BASE_CLOCK_H
 
 /*
- * Time as something that is handed in: the real clock is in `sys`, the simulator's is virtual. Monotonic nanoseconds
- * since some fixed moment; only differences mean anything.
+ * Time as something that is handed in: the real clock is in `sys`, the simulator's is virtual.
+ * Monotonic nanoseconds since some fixed moment; only differences mean anything.
  */
 
 #include <stdint.h>
@@ -14,7 +14,8 @@ struct weft_clock {
     void *context;
 };
 
-static inline uint64_t weft_clock_now_ns(const struct weft_clock *clock) {
+static inline uint64_t weft_clock_now_ns(const struct weft_clock *clock)
+{
     return clock->now_ns(clock->context);
 }
 

@@ -8,10 +8,12 @@
 #include <string.h>
 #include <weft/error.h>
 
-/* Longer sentences are cut: an error is read by people, and its text may repeat what a client sent. */
+/* Longer sentences are cut: an error is read by people, and its text may repeat what a client sent.
+ */
 enum { MESSAGE_SIZE_MAX = 2048 };
 
-/* Deeper chains say nothing more to a reader; further wraps keep the newest sentence and the root. */
+/* Deeper chains say nothing more to a reader; further wraps keep the newest sentence and the root.
+ */
 enum { CAUSES_MAX = 16 };
 
 struct weft_error {
@@ -31,23 +33,27 @@ static struct weft_error out_of_memory = {
 
 /* One for each status, for an error whose words could not be allocated. */
 static struct weft_error wordless[] = {
-#define WORDLESS(name, number, grpc, http, words) [(number)] = {.status = WEFT_##name, .message = (char[]){words}},
+#define WORDLESS(name, number, grpc, http, words)                                                  \
+    [(number)] = {.status = WEFT_##name, .message = (char[]){words}},
     WEFT_STATUS_TABLE(WORDLESS)
 #undef WORDLESS
 };
 
-static bool is_static(const struct weft_error *error) {
+static bool is_static(const struct weft_error *error)
+{
     return atomic_load_explicit(&error->references, memory_order_relaxed) == 0;
 }
 
-struct weft_error *weft_error_ref(struct weft_error *error) {
+struct weft_error *weft_error_ref(struct weft_error *error)
+{
     if (error != NULL && !is_static(error)) {
         atomic_fetch_add_explicit(&error->references, 1, memory_order_relaxed);
     }
     return error;
 }
 
-void weft_error_unref(struct weft_error *error) {
+void weft_error_unref(struct weft_error *error)
+{
     while (error != NULL && !is_static(error) &&
            atomic_fetch_sub_explicit(&error->references, 1, memory_order_acq_rel) == 1) {
         struct weft_error *cause = error->cause;
@@ -61,7 +67,8 @@ void weft_error_unref(struct weft_error *error) {
     }
 }
 
-static char *format_message(const char *format, va_list arguments) {
+static char *format_message(const char *format, va_list arguments)
+{
     char text[MESSAGE_SIZE_MAX];
     if (vsnprintf(text, sizeof(text), format, arguments) < 0) {
         return NULL;
@@ -69,7 +76,8 @@ static char *format_message(const char *format, va_list arguments) {
     return strdup(text);
 }
 
-static int depth(const struct weft_error *error) {
+static int depth(const struct weft_error *error)
+{
     int count = 0;
     for (; error != NULL; error = error->cause) {
         count++;
@@ -78,8 +86,9 @@ static int depth(const struct weft_error *error) {
 }
 
 /* Takes cause. */
-static struct weft_error *error_new(enum weft_status status, struct weft_error *cause, const char *format,
-                                    va_list arguments) {
+static struct weft_error *error_new(enum weft_status status, struct weft_error *cause,
+                                    const char *format, va_list arguments)
+{
     struct weft_error *error = calloc(1, sizeof(*error));
     char *message = format_message(format, arguments);
     if (error == NULL || message == NULL) {
@@ -99,7 +108,9 @@ static struct weft_error *error_new(enum weft_status status, struct weft_error *
     return error;
 }
 
-enum weft_status weft_error_set(struct weft_error **error, enum weft_status status, const char *format, ...) {
+enum weft_status weft_error_set(struct weft_error **error, enum weft_status status,
+                                const char *format, ...)
+{
     if (error == NULL) {
         return status;
     }
@@ -110,7 +121,9 @@ enum weft_status weft_error_set(struct weft_error **error, enum weft_status stat
     return status;
 }
 
-enum weft_status weft_error_wrap(struct weft_error **error, enum weft_status status, const char *format, ...) {
+enum weft_status weft_error_wrap(struct weft_error **error, enum weft_status status,
+                                 const char *format, ...)
+{
     if (error == NULL) {
         return status;
     }
@@ -124,7 +137,8 @@ enum weft_status weft_error_wrap(struct weft_error **error, enum weft_status sta
     return status;
 }
 
-enum weft_status weft_error_set_out_of_memory(struct weft_error **error) {
+enum weft_status weft_error_set_out_of_memory(struct weft_error **error)
+{
     if (error != NULL) {
         weft_error_unref(*error);
         *error = &out_of_memory;
@@ -132,7 +146,8 @@ enum weft_status weft_error_set_out_of_memory(struct weft_error **error) {
     return WEFT_OUT_OF_MEMORY;
 }
 
-void weft_error_set_hint(struct weft_error **error, const char *format, ...) {
+void weft_error_set_hint(struct weft_error **error, const char *format, ...)
+{
     if (error == NULL || *error == NULL || is_static(*error)) {
         return;
     }
@@ -146,13 +161,15 @@ void weft_error_set_hint(struct weft_error **error, const char *format, ...) {
     }
 }
 
-static void fill(char **part, const char *known, const char *text) {
+static void fill(char **part, const char *known, const char *text)
+{
     if (known == NULL && text != NULL && text[0] != '\0') {
         *part = strdup(text); /* without memory the place stays unnamed; the error itself is kept */
     }
 }
 
-void weft_error_set_place(struct weft_error **error, const struct weft_error_place *place) {
+void weft_error_set_place(struct weft_error **error, const struct weft_error_place *place)
+{
     if (error == NULL || *error == NULL || is_static(*error)) {
         return;
     }
@@ -165,15 +182,18 @@ void weft_error_set_place(struct weft_error **error, const struct weft_error_pla
     }
 }
 
-enum weft_status weft_error_status(const struct weft_error *error) {
+enum weft_status weft_error_status(const struct weft_error *error)
+{
     return error == NULL ? WEFT_OK : error->status;
 }
 
-const char *weft_error_message(const struct weft_error *error) {
+const char *weft_error_message(const struct weft_error *error)
+{
     return error == NULL ? weft_status_words(WEFT_OK) : error->message;
 }
 
-const char *weft_error_hint(const struct weft_error *error) {
+const char *weft_error_hint(const struct weft_error *error)
+{
     for (; error != NULL; error = error->cause) {
         if (error->hint != NULL) {
             return error->hint;
@@ -182,11 +202,13 @@ const char *weft_error_hint(const struct weft_error *error) {
     return NULL;
 }
 
-const struct weft_error *weft_error_cause(const struct weft_error *error) {
+const struct weft_error *weft_error_cause(const struct weft_error *error)
+{
     return error == NULL ? NULL : error->cause;
 }
 
-struct weft_error_place weft_error_place(const struct weft_error *error) {
+struct weft_error_place weft_error_place(const struct weft_error *error)
+{
     struct weft_error_place place = {0};
     for (; error != NULL; error = error->cause) {
         place.pipeline = error->pipeline != NULL ? error->pipeline : place.pipeline;
@@ -197,7 +219,8 @@ struct weft_error_place weft_error_place(const struct weft_error *error) {
     return place;
 }
 
-size_t weft_error_format(const struct weft_error *error, char *text, size_t capacity) {
+size_t weft_error_format(const struct weft_error *error, char *text, size_t capacity)
+{
     size_t length = 0;
     if (capacity > 0) {
         text[0] = '\0';
@@ -213,7 +236,8 @@ size_t weft_error_format(const struct weft_error *error, char *text, size_t capa
 
 /* Appends as snprintf does; *length may pass capacity. */
 WEFT_PRINTF(4, 5)
-static void append(char *text, size_t capacity, size_t *length, const char *format, ...) {
+static void append(char *text, size_t capacity, size_t *length, const char *format, ...)
+{
     size_t room = *length < capacity ? capacity - *length : 0;
     va_list arguments;
     va_start(arguments, format);
@@ -222,7 +246,8 @@ static void append(char *text, size_t capacity, size_t *length, const char *form
     *length += written > 0 ? (size_t)written : 0;
 }
 
-size_t weft_error_format_whole(const struct weft_error *error, char *text, size_t capacity) {
+size_t weft_error_format_whole(const struct weft_error *error, char *text, size_t capacity)
+{
     size_t length = weft_error_format(error, text, capacity);
     struct weft_error_place place = weft_error_place(error);
     const char *const parts[][2] = {

@@ -51,7 +51,8 @@ bool weft_heap_add(struct weft_heap *heap, struct weft_heap_item *item, uint64_t
 {
     if (heap->count == heap->capacity) {
         size_t capacity = heap->capacity == 0 ? 16 : heap->capacity * 2;
-        struct weft_heap_item **items = realloc(heap->items, capacity * sizeof(struct weft_heap_item *));
+        struct weft_heap_item **items =
+            realloc(heap->items, capacity * sizeof(struct weft_heap_item *));
         if (items == NULL) {
             return false;
         }

@@ -3,8 +3,9 @@
 #define WEFT_BASE_HEAP_H
 
 /*
- * A binary min-heap of things that wait for a moment: the earliest is found at once, any can be moved or removed. An
- * element embeds a weft_heap_item; the heap keeps pointers only. One thread at a time.
+ * A binary min-heap of things that wait for a moment: the earliest is found at once, any can be
+ * moved or removed. An element embeds a weft_heap_item; the heap keeps pointers only. One thread at
+ * a time.
  */
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ struct weft_heap {
 
 void weft_heap_fini(struct weft_heap *heap);
 /* False if out of memory. */
-WEFT_MUST_CHECK bool weft_heap_add(struct weft_heap *heap, struct weft_heap_item *item, uint64_t at_ns);
+WEFT_MUST_CHECK bool weft_heap_add(struct weft_heap *heap, struct weft_heap_item *item,
+                                   uint64_t at_ns);
 /* Removing what is in no heap does nothing. */
 void weft_heap_remove(struct weft_heap *heap, struct weft_heap_item *item);
 /* The earliest, NULL if empty. */

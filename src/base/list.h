@@ -3,8 +3,8 @@
 #define WEFT_BASE_LIST_H
 
 /*
- * A doubly linked list whose links live in its elements: adding and removing allocate nothing and take constant time.
- * One thread at a time.
+ * A doubly linked list whose links live in its elements: adding and removing allocate nothing and
+ * take constant time. One thread at a time.
  */
 
 #include <stdbool.h>
@@ -15,18 +15,22 @@ struct weft_list {
     struct weft_list *previous;
 };
 
-#define weft_list_entry(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define weft_list_entry(link, type, member)                                                        \
+    ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
-static inline void weft_list_init(struct weft_list *list) {
+static inline void weft_list_init(struct weft_list *list)
+{
     list->next = list;
     list->previous = list;
 }
 
-static inline bool weft_list_is_empty(const struct weft_list *list) {
+static inline bool weft_list_is_empty(const struct weft_list *list)
+{
     return list->next == list;
 }
 
-static inline void weft_list_append(struct weft_list *list, struct weft_list *link) {
+static inline void weft_list_append(struct weft_list *list, struct weft_list *link)
+{
     link->next = list;
     link->previous = list->previous;
     list->previous->next = link;
@@ -34,14 +38,16 @@ static inline void weft_list_append(struct weft_list *list, struct weft_list *li
 }
 
 /* Leaves the link empty, so removing twice is harmless. */
-static inline void weft_list_remove(struct weft_list *link) {
+static inline void weft_list_remove(struct weft_list *link)
+{
     link->previous->next = link->next;
     link->next->previous = link->previous;
     weft_list_init(link);
 }
 
 /* Moves all of from to the end of list, leaving from empty. */
-static inline void weft_list_splice(struct weft_list *list, struct weft_list *from) {
+static inline void weft_list_splice(struct weft_list *list, struct weft_list *from)
+{
     if (!weft_list_is_empty(from)) {
         from->next->previous = list->previous;
         list->previous->next = from->next;
@@ -52,7 +58,8 @@ static inline void weft_list_splice(struct weft_list *list, struct weft_list *fr
 }
 
 /* NULL if empty. */
-static inline struct weft_list *weft_list_first(const struct weft_list *list) {
+static inline struct weft_list *weft_list_first(const struct weft_list *list)
+{
     return weft_list_is_empty(list) ? NULL : list->next;
 }
 

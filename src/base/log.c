@@ -17,20 +17,23 @@ struct line {
 };
 
 /* Leaves room for the closing quote and the newline. */
-static void put(struct line *line, char character) {
+static void put(struct line *line, char character)
+{
     if (line->length < sizeof(line->bytes) - 2) {
         line->bytes[line->length++] = character;
     }
 }
 
-static void put_string(struct line *line, const char *string) {
+static void put_string(struct line *line, const char *string)
+{
     for (; *string != '\0'; string++) {
         put(line, *string);
     }
 }
 
 /* Control characters would let a client forge lines or steer a terminal. */
-static void put_quoted(struct line *line, const char *text) {
+static void put_quoted(struct line *line, const char *text)
+{
     put(line, '"');
     for (; *text != '\0'; text++) {
         unsigned char character = (unsigned char)*text;
@@ -46,19 +49,23 @@ static void put_quoted(struct line *line, const char *text) {
     line->bytes[line->length++] = '"';
 }
 
-static void put_time(struct line *line, uint64_t wall_ns) {
+static void put_time(struct line *line, uint64_t wall_ns)
+{
     time_t seconds = (time_t)(wall_ns / WEFT_NS_PER_S);
     struct tm calendar;
     char text[64];
-    if (gmtime_r(&seconds, &calendar) != NULL && strftime(text, sizeof(text), "time=%Y-%m-%dT%H:%M:%S", &calendar) > 0) {
+    if (gmtime_r(&seconds, &calendar) != NULL &&
+        strftime(text, sizeof(text), "time=%Y-%m-%dT%H:%M:%S", &calendar) > 0) {
         put_string(line, text);
-        snprintf(text, sizeof(text), ".%06uZ ", (unsigned)(wall_ns % WEFT_NS_PER_S / WEFT_NS_PER_US));
+        snprintf(text, sizeof(text), ".%06uZ ",
+                 (unsigned)(wall_ns % WEFT_NS_PER_S / WEFT_NS_PER_US));
         put_string(line, text);
     }
 }
 
-void weft_log(const struct weft_log *log, enum weft_log_level level, const struct weft_trace *trace, const char *format,
-              ...) {
+void weft_log(const struct weft_log *log, enum weft_log_level level, const struct weft_trace *trace,
+              const char *format, ...)
+{
     if (log == NULL || log->write == NULL || level < log->level_min) {
         return;
     }
@@ -89,7 +96,8 @@ void weft_log(const struct weft_log *log, enum weft_log_level level, const struc
     log->write(log->context, line.bytes, line.length);
 }
 
-void weft_log_write_stderr(void *context, const char *line, size_t length) {
+void weft_log_write_stderr(void *context, const char *line, size_t length)
+{
     (void)context;
     while (length > 0) {
         ssize_t written = write(STDERR_FILENO, line, length);
@@ -101,14 +109,16 @@ void weft_log_write_stderr(void *context, const char *line, size_t length) {
     }
 }
 
-uint64_t weft_log_wall_ns(void *context) {
+uint64_t weft_log_wall_ns(void *context)
+{
     (void)context;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * WEFT_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-bool weft_log_level_parse(const char *word, enum weft_log_level *ret_level) {
+bool weft_log_level_parse(const char *word, enum weft_log_level *ret_level)
+{
     for (size_t i = 0; i < sizeof(level_words) / sizeof(level_words[0]); i++) {
         if (strcmp(word, level_words[i]) == 0) {
             *ret_level = (enum weft_log_level)i;

@@ -3,11 +3,12 @@
 #define WEFT_BASE_LOG_H
 
 /*
- * The log: one line an event, `key=value` pairs (logfmt) with time, level, node, message and, where the event belongs
- * to a request, its traceparent. A logger is made by the composition root and handed down; tests hand in one that
- * keeps its lines. Any thread: each line is one write.
+ * The log: one line an event, `key=value` pairs (logfmt) with time, level, node, message and, where
+ * the event belongs to a request, its traceparent. A logger is made by the composition root and
+ * handed down; tests hand in one that keeps its lines. Any thread: each line is one write.
  *
- * Libraries log what nobody waits for (a peer that came or went); whatever has a caller is returned as an error.
+ * Libraries log what nobody waits for (a peer that came or went); whatever has a caller is returned
+ * as an error.
  */
 
 #include <weft/model.h>
@@ -28,8 +29,8 @@ struct weft_log {
 };
 
 /* log NULL writes nothing. trace may be NULL. */
-void weft_log(const struct weft_log *log, enum weft_log_level level, const struct weft_trace *trace, const char *format,
-              ...) WEFT_PRINTF(4, 5);
+void weft_log(const struct weft_log *log, enum weft_log_level level, const struct weft_trace *trace,
+              const char *format, ...) WEFT_PRINTF(4, 5);
 /* For `write`: to standard error. */
 void weft_log_write_stderr(void *context, const char *line, size_t length);
 /* For `wall_ns`: the system's clock. */

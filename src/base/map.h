@@ -3,8 +3,9 @@
 #define WEFT_BASE_MAP_H
 
 /*
- * Hash maps: uthash, set up so that running out of memory is an error and not an exit. After adding, an element whose
- * `hh.tbl` is NULL was not added: ask weft_map_added. One thread at a time.
+ * Hash maps: uthash, set up so that running out of memory is an error and not an exit. After
+ * adding, an element whose `hh.tbl` is NULL was not added: ask weft_map_added. One thread at a
+ * time.
  */
 
 #define HASH_NONFATAL_OOM 1

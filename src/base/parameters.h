@@ -3,8 +3,8 @@
 #define WEFT_BASE_PARAMETERS_H
 
 /*
- * A list of named settings that owns its names and strings. Not shared between threads while it changes. Names are
- * unique: setting one again replaces it.
+ * A list of named settings that owns its names and strings. Not shared between threads while it
+ * changes. Names are unique: setting one again replaces it.
  */
 
 #include <weft/error.h>
@@ -22,19 +22,24 @@ struct weft_parameters {
 /* An empty list is all zeroes. */
 void weft_parameters_fini(struct weft_parameters *parameters);
 /* Copies the parameter. RESOURCE_EXHAUSTED beyond WEFT_PARAMETERS_MAX. */
-enum weft_status weft_parameters_set(struct weft_parameters *parameters, const struct weft_parameter *parameter,
+enum weft_status weft_parameters_set(struct weft_parameters *parameters,
+                                     const struct weft_parameter *parameter,
                                      struct weft_error **error) WEFT_MUST_CHECK;
-enum weft_status weft_parameters_set_string(struct weft_parameters *parameters, const char *name, const char *string,
+enum weft_status weft_parameters_set_string(struct weft_parameters *parameters, const char *name,
+                                            const char *string,
                                             struct weft_error **error) WEFT_MUST_CHECK;
-enum weft_status weft_parameters_set_int64(struct weft_parameters *parameters, const char *name, int64_t number,
+enum weft_status weft_parameters_set_int64(struct weft_parameters *parameters, const char *name,
+                                           int64_t number,
                                            struct weft_error **error) WEFT_MUST_CHECK;
-enum weft_status weft_parameters_set_bool(struct weft_parameters *parameters, const char *name, bool boolean,
-                                          struct weft_error **error) WEFT_MUST_CHECK;
+enum weft_status weft_parameters_set_bool(struct weft_parameters *parameters, const char *name,
+                                          bool boolean, struct weft_error **error) WEFT_MUST_CHECK;
 /* Copies every parameter of from that is not yet in parameters. */
-enum weft_status weft_parameters_merge(struct weft_parameters *parameters, const struct weft_parameters *from,
+enum weft_status weft_parameters_merge(struct weft_parameters *parameters,
+                                       const struct weft_parameters *from,
                                        struct weft_error **error) WEFT_MUST_CHECK;
 /* Borrowed; NULL if there is none of that name. */
-const struct weft_parameter *weft_parameters_find(const struct weft_parameters *parameters, const char *name);
+const struct weft_parameter *weft_parameters_find(const struct weft_parameters *parameters,
+                                                  const char *name);
 /* The text of a string parameter, NULL if there is none or it is of another kind. */
 const char *weft_parameters_string(const struct weft_parameters *parameters, const char *name);
 

@@ -7,7 +7,8 @@
 
 #include "base/assert.h"
 
-/* Four classes per power of two from 64 KiB: 128 of them reach past any size that fits in memory. */
+/* Four classes per power of two from 64 KiB: 128 of them reach past any size that fits in memory.
+ */
 enum { CLASSES_COUNT = 128 };
 
 struct pooled_buffer {
@@ -26,12 +27,14 @@ struct weft_pool {
     size_t references; /* the creator's and one for each buffer in use; guarded by lock */
 };
 
-static size_t class_size_bytes(uint32_t size_class) {
+static size_t class_size_bytes(uint32_t size_class)
+{
     size_t octave = (size_t)WEFT_POOL_SIZE_MIN_BYTES << (size_class / 4);
     return octave + octave / 4 * (size_class % 4);
 }
 
-static bool find_class(size_t size_bytes, uint32_t *ret_class) {
+static bool find_class(size_t size_bytes, uint32_t *ret_class)
+{
     for (uint32_t i = 0; i < CLASSES_COUNT && i / 4 < 40; i++) {
         if (class_size_bytes(i) >= size_bytes) {
             *ret_class = i;
@@ -41,7 +44,8 @@ static bool find_class(size_t size_bytes, uint32_t *ret_class) {
     return false;
 }
 
-struct weft_pool *weft_pool_new(size_t idle_max_bytes) {
+struct weft_pool *weft_pool_new(size_t idle_max_bytes)
+{
     struct weft_pool *pool = calloc(1, sizeof(*pool));
     if (pool == NULL) {
         return NULL;
@@ -55,7 +59,8 @@ struct weft_pool *weft_pool_new(size_t idle_max_bytes) {
     return pool;
 }
 
-static void free_list(struct pooled_buffer *list) {
+static void free_list(struct pooled_buffer *list)
+{
     while (list != NULL) {
         struct pooled_buffer *next = list->next;
         free(list);
@@ -63,7 +68,8 @@ static void free_list(struct pooled_buffer *list) {
     }
 }
 
-void weft_pool_trim(struct weft_pool *pool) {
+void weft_pool_trim(struct weft_pool *pool)
+{
     struct pooled_buffer *idle[CLASSES_COUNT];
     pthread_mutex_lock(&pool->lock);
     memcpy(idle, pool->idle, sizeof(idle));
@@ -75,7 +81,8 @@ void weft_pool_trim(struct weft_pool *pool) {
     }
 }
 
-static void drop_reference(struct weft_pool *pool) {
+static void drop_reference(struct weft_pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
     bool last = --pool->references == 0;
     pthread_mutex_unlock(&pool->lock);
@@ -86,13 +93,15 @@ static void drop_reference(struct weft_pool *pool) {
     }
 }
 
-void weft_pool_unref(struct weft_pool *pool) {
+void weft_pool_unref(struct weft_pool *pool)
+{
     if (pool != NULL) {
         drop_reference(pool);
     }
 }
 
-static void release_pooled(struct weft_buffer *buffer) {
+static void release_pooled(struct weft_buffer *buffer)
+{
     struct pooled_buffer *pooled = (struct pooled_buffer *)buffer;
     struct weft_pool *pool = buffer->owner;
     size_t size_bytes = class_size_bytes(pooled->size_class);
@@ -110,7 +119,8 @@ static void release_pooled(struct weft_buffer *buffer) {
     drop_reference(pool);
 }
 
-static struct pooled_buffer *take_idle(struct weft_pool *pool, uint32_t size_class) {
+static struct pooled_buffer *take_idle(struct weft_pool *pool, uint32_t size_class)
+{
     pthread_mutex_lock(&pool->lock);
     pool->references++;
     struct pooled_buffer *pooled = pool->idle[size_class];
@@ -122,10 +132,13 @@ static struct pooled_buffer *take_idle(struct weft_pool *pool, uint32_t size_cla
     return pooled;
 }
 
-struct weft_buffer *weft_pool_buffer(struct weft_pool *pool, size_t size_bytes) {
-    _Static_assert(sizeof(struct pooled_buffer) <= HEADER_BYTES, "the header takes one aligned unit");
+struct weft_buffer *weft_pool_buffer(struct weft_pool *pool, size_t size_bytes)
+{
+    _Static_assert(sizeof(struct pooled_buffer) <= HEADER_BYTES,
+                   "the header takes one aligned unit");
     uint32_t size_class = 0;
-    if (pool == NULL || size_bytes < WEFT_POOL_SIZE_MIN_BYTES || !find_class(size_bytes, &size_class)) {
+    if (pool == NULL || size_bytes < WEFT_POOL_SIZE_MIN_BYTES ||
+        !find_class(size_bytes, &size_class)) {
         return weft_buffer_new(size_bytes);
     }
     struct pooled_buffer *pooled = take_idle(pool, size_class);
@@ -146,7 +159,8 @@ struct weft_buffer *weft_pool_buffer(struct weft_pool *pool, size_t size_bytes) 
     return &pooled->buffer;
 }
 
-size_t weft_pool_idle_bytes(struct weft_pool *pool) {
+size_t weft_pool_idle_bytes(struct weft_pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
     size_t idle_bytes = pool->idle_bytes;
     pthread_mutex_unlock(&pool->lock);

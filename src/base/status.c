@@ -15,7 +15,8 @@ static const struct status_row status_rows[] = {
 #undef STATUS_ROW
 };
 
-static const struct status_row *row(enum weft_status status) {
+static const struct status_row *row(enum weft_status status)
+{
     size_t index = (size_t)status;
     if (index >= sizeof(status_rows) / sizeof(status_rows[0])) {
         index = WEFT_UNKNOWN;
@@ -23,27 +24,34 @@ static const struct status_row *row(enum weft_status status) {
     return &status_rows[index];
 }
 
-const char *weft_status_name(enum weft_status status) {
+const char *weft_status_name(enum weft_status status)
+{
     return row(status)->name;
 }
 
-const char *weft_status_words(enum weft_status status) {
+const char *weft_status_words(enum weft_status status)
+{
     return row(status)->words;
 }
 
-int weft_status_grpc(enum weft_status status) {
+int weft_status_grpc(enum weft_status status)
+{
     return row(status)->grpc;
 }
 
-int weft_status_http(enum weft_status status) {
+int weft_status_http(enum weft_status status)
+{
     return row(status)->http;
 }
 
-enum weft_status weft_status_from_grpc(int number) {
-    return number >= 0 && number <= (int)WEFT_UNAUTHENTICATED ? (enum weft_status)number : WEFT_UNKNOWN;
+enum weft_status weft_status_from_grpc(int number)
+{
+    return number >= 0 && number <= (int)WEFT_UNAUTHENTICATED ? (enum weft_status)number
+                                                              : WEFT_UNKNOWN;
 }
 
-enum weft_status weft_status_from_http(int number) {
+enum weft_status weft_status_from_http(int number)
+{
     switch (number) {
     case 200:
         return WEFT_OK;

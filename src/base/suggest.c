@@ -3,14 +3,17 @@
 
 #include <string.h>
 
-/* Longer names are not compared: nobody mistypes them by a letter and the table stays on the stack. */
+/* Longer names are not compared: nobody mistypes them by a letter and the table stays on the stack.
+ */
 enum { WORD_LENGTH_MAX = 64 };
 
-static size_t smaller(size_t a, size_t b) {
+static size_t smaller(size_t a, size_t b)
+{
     return a < b ? a : b;
 }
 
-static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length) {
+static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
     size_t cost[WORD_LENGTH_MAX + 1][WORD_LENGTH_MAX + 1];
     for (size_t i = 0; i <= a_length; i++) {
         cost[i][0] = i;
@@ -30,7 +33,8 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     return cost[a_length][b_length];
 }
 
-const char *weft_suggest(const char *word, const char *const *words, size_t words_count) {
+const char *weft_suggest(const char *word, const char *const *words, size_t words_count)
+{
     size_t length = strlen(word);
     if (length == 0 || length > WORD_LENGTH_MAX) {
         return NULL;

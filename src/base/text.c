@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-void weft_text_fini(struct weft_text *text) {
+void weft_text_fini(struct weft_text *text)
+{
     free(text->data);
     *text = (struct weft_text){0};
 }
 
 /* Room for length more bytes and the terminator. */
-static bool reserve(struct weft_text *text, size_t length) {
+static bool reserve(struct weft_text *text, size_t length)
+{
     size_t needed = 0;
-    if (text->failed || __builtin_add_overflow(text->length, length, &needed) || needed == SIZE_MAX) {
+    if (text->failed || __builtin_add_overflow(text->length, length, &needed) ||
+        needed == SIZE_MAX) {
         text->failed = true;
         return false;
     }
@@ -35,7 +38,8 @@ static bool reserve(struct weft_text *text, size_t length) {
     return true;
 }
 
-void weft_text_append(struct weft_text *text, const char *bytes, size_t length) {
+void weft_text_append(struct weft_text *text, const char *bytes, size_t length)
+{
     if (length > 0 && reserve(text, length)) {
         memcpy(text->data + text->length, bytes, length);
         text->length += length;
@@ -43,11 +47,13 @@ void weft_text_append(struct weft_text *text, const char *bytes, size_t length) 
     }
 }
 
-void weft_text_append_string(struct weft_text *text, const char *string) {
+void weft_text_append_string(struct weft_text *text, const char *string)
+{
     weft_text_append(text, string, strlen(string));
 }
 
-void weft_text_printf(struct weft_text *text, const char *format, ...) {
+void weft_text_printf(struct weft_text *text, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
@@ -63,7 +69,8 @@ void weft_text_printf(struct weft_text *text, const char *format, ...) {
 }
 
 /* The length of the well-formed sequence at the start of bytes, 0 if it is not one. */
-static size_t utf8_sequence(const unsigned char *bytes, size_t length) {
+static size_t utf8_sequence(const unsigned char *bytes, size_t length)
+{
     unsigned char first = bytes[0];
     if (first < 0x80) {
         return 1;
@@ -89,13 +96,15 @@ static size_t utf8_sequence(const unsigned char *bytes, size_t length) {
 }
 
 /* Whether eight bytes are all ASCII. */
-static bool eight_ascii(const char *bytes) {
+static bool eight_ascii(const char *bytes)
+{
     uint64_t eight = 0;
     memcpy(&eight, bytes, sizeof(eight));
     return (eight & UINT64_C(0x8080808080808080)) == 0;
 }
 
-bool weft_utf8_valid(const char *bytes, size_t length) {
+bool weft_utf8_valid(const char *bytes, size_t length)
+{
     for (size_t offset = 0; offset < length;) {
         if (length - offset >= 8 && eight_ascii(bytes + offset)) {
             offset += 8;
@@ -110,7 +119,8 @@ bool weft_utf8_valid(const char *bytes, size_t length) {
     return true;
 }
 
-static void append_json_ascii(struct weft_text *text, char character) {
+static void append_json_ascii(struct weft_text *text, char character)
+{
     switch (character) {
     case '"':
         weft_text_append_string(text, "\\\"");
@@ -136,7 +146,8 @@ static void append_json_ascii(struct weft_text *text, char character) {
     }
 }
 
-void weft_text_append_json(struct weft_text *text, const char *bytes, size_t length) {
+void weft_text_append_json(struct weft_text *text, const char *bytes, size_t length)
+{
     weft_text_append_string(text, "\"");
     for (size_t offset = 0; offset < length;) {
         size_t sequence = utf8_sequence((const unsigned char *)bytes + offset, length - offset);
@@ -153,7 +164,8 @@ void weft_text_append_json(struct weft_text *text, const char *bytes, size_t len
     weft_text_append_string(text, "\"");
 }
 
-void weft_text_clear(struct weft_text *text) {
+void weft_text_clear(struct weft_text *text)
+{
     text->length = 0;
     text->failed = false;
     if (text->data != NULL) {
@@ -161,11 +173,13 @@ void weft_text_clear(struct weft_text *text) {
     }
 }
 
-const char *weft_text_string(const struct weft_text *text) {
+const char *weft_text_string(const struct weft_text *text)
+{
     return text->data != NULL ? text->data : "";
 }
 
-char *weft_text_steal(struct weft_text *text) {
+char *weft_text_steal(struct weft_text *text)
+{
     if (text->failed || (text->data == NULL && !reserve(text, 0))) {
         return NULL;
     }

@@ -3,8 +3,8 @@
 #define WEFT_BASE_TEXT_H
 
 /*
- * A growing, always terminated text. Out of memory is remembered (`failed`) and later appends do nothing, so a writer
- * of many parts checks once at the end. One thread at a time.
+ * A growing, always terminated text. Out of memory is remembered (`failed`) and later appends do
+ * nothing, so a writer of many parts checks once at the end. One thread at a time.
  */
 
 #include <stdarg.h>
@@ -31,7 +31,8 @@ void weft_text_append_json(struct weft_text *text, const char *bytes, size_t len
 void weft_text_clear(struct weft_text *text);
 /* The text, never NULL, borrowed. */
 const char *weft_text_string(const struct weft_text *text);
-/* The text as a string that the caller frees, leaving the text empty. NULL where an append failed. */
+/* The text as a string that the caller frees, leaving the text empty. NULL where an append failed.
+ */
 char *weft_text_steal(struct weft_text *text);
 
 /* Whether bytes are well-formed UTF-8 (Unicode 15, table 3-7: no surrogates, no overlong forms). */

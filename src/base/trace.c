@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static int hex_digit(char character) {
+static int hex_digit(char character)
+{
     if (character >= '0' && character <= '9') {
         return character - '0';
     }
@@ -13,7 +14,8 @@ static int hex_digit(char character) {
     return -1; /* capitals are not allowed (section 3.2.1) */
 }
 
-static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t size_bytes) {
+static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t size_bytes)
+{
     for (size_t i = 0; i < size_bytes; i++) {
         int high = hex_digit(text[2 * i]);
         int low = hex_digit(text[2 * i + 1]);
@@ -25,7 +27,8 @@ static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t size_bytes) {
     return true;
 }
 
-static bool all_zero(const uint8_t *bytes, size_t size_bytes) {
+static bool all_zero(const uint8_t *bytes, size_t size_bytes)
+{
     for (size_t i = 0; i < size_bytes; i++) {
         if (bytes[i] != 0) {
             return false;
@@ -34,11 +37,12 @@ static bool all_zero(const uint8_t *bytes, size_t size_bytes) {
     return true;
 }
 
-bool weft_trace_parse(const char *text, size_t length, struct weft_trace *ret_trace) {
+bool weft_trace_parse(const char *text, size_t length, struct weft_trace *ret_trace)
+{
     uint8_t version = 0;
     struct weft_trace trace;
-    if (length < WEFT_TRACEPARENT_LENGTH || !parse_hex(text, &version, 1) || version == 0xFF || text[2] != '-' ||
-        text[35] != '-' || text[52] != '-') {
+    if (length < WEFT_TRACEPARENT_LENGTH || !parse_hex(text, &version, 1) || version == 0xFF ||
+        text[2] != '-' || text[35] != '-' || text[52] != '-') {
         return false;
     }
     bool longer = length > WEFT_TRACEPARENT_LENGTH;
@@ -46,15 +50,18 @@ bool weft_trace_parse(const char *text, size_t length, struct weft_trace *ret_tr
         return false;
     }
     if (!parse_hex(text + 3, trace.trace_id, sizeof(trace.trace_id)) ||
-        !parse_hex(text + 36, trace.span_id, sizeof(trace.span_id)) || !parse_hex(text + 53, &trace.flags, 1) ||
-        all_zero(trace.trace_id, sizeof(trace.trace_id)) || all_zero(trace.span_id, sizeof(trace.span_id))) {
+        !parse_hex(text + 36, trace.span_id, sizeof(trace.span_id)) ||
+        !parse_hex(text + 53, &trace.flags, 1) ||
+        all_zero(trace.trace_id, sizeof(trace.trace_id)) ||
+        all_zero(trace.span_id, sizeof(trace.span_id))) {
         return false;
     }
     *ret_trace = trace;
     return true;
 }
 
-static char *format_hex(char *to, const uint8_t *bytes, size_t size_bytes) {
+static char *format_hex(char *to, const uint8_t *bytes, size_t size_bytes)
+{
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < size_bytes; i++) {
         *to++ = digits[bytes[i] >> 4];
@@ -63,7 +70,8 @@ static char *format_hex(char *to, const uint8_t *bytes, size_t size_bytes) {
     return to;
 }
 
-void weft_trace_format(const struct weft_trace *trace, char text[WEFT_TRACEPARENT_LENGTH + 1]) {
+void weft_trace_format(const struct weft_trace *trace, char text[WEFT_TRACEPARENT_LENGTH + 1])
+{
     *text++ = '0';
     *text++ = '0';
     *text++ = '-';
@@ -75,7 +83,8 @@ void weft_trace_format(const struct weft_trace *trace, char text[WEFT_TRACEPAREN
     *text = '\0';
 }
 
-static void draw(uint8_t *bytes, size_t size_bytes, struct weft_random *random) {
+static void draw(uint8_t *bytes, size_t size_bytes, struct weft_random *random)
+{
     do {
         for (size_t i = 0; i < size_bytes; i += sizeof(uint64_t)) {
             uint64_t drawn = weft_random_next(random);
@@ -84,17 +93,21 @@ static void draw(uint8_t *bytes, size_t size_bytes, struct weft_random *random) 
     } while (all_zero(bytes, size_bytes));
 }
 
-void weft_trace_start(struct weft_trace *ret_trace, struct weft_random *random) {
+void weft_trace_start(struct weft_trace *ret_trace, struct weft_random *random)
+{
     draw(ret_trace->trace_id, sizeof(ret_trace->trace_id), random);
     draw(ret_trace->span_id, sizeof(ret_trace->span_id), random);
     ret_trace->flags = 1;
 }
 
-void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_trace, struct weft_random *random) {
+void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_trace,
+                      struct weft_random *random)
+{
     *ret_trace = *parent;
     draw(ret_trace->span_id, sizeof(ret_trace->span_id), random);
 }
 
-bool weft_trace_is_set(const struct weft_trace *trace) {
+bool weft_trace_is_set(const struct weft_trace *trace)
+{
     return !all_zero(trace->trace_id, sizeof(trace->trace_id));
 }

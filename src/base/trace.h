@@ -3,8 +3,9 @@
 #define WEFT_BASE_TRACE_H
 
 /*
- * A trace context as W3C "Trace Context" (level 1) defines it: which distributed call a piece of work belongs to. Plain
- * data; parsing and writing of the `traceparent` field (section 3.2). Any thread.
+ * A trace context as W3C "Trace Context" (level 1) defines it: which distributed call a piece of
+ * work belongs to. Plain data; parsing and writing of the `traceparent` field (section 3.2). Any
+ * thread.
  */
 
 #include <stdbool.h>
@@ -22,15 +23,16 @@ struct weft_trace {
     uint8_t flags;
 };
 
-/* False (and *ret_trace untouched) where the text is not a valid traceparent; higher versions are read as section 3.2.4
- * says. */
+/* False (and *ret_trace untouched) where the text is not a valid traceparent; higher versions are
+ * read as section 3.2.4 says. */
 bool weft_trace_parse(const char *text, size_t length, struct weft_trace *ret_trace);
 /* Writes WEFT_TRACEPARENT_LENGTH characters and a terminator. */
 void weft_trace_format(const struct weft_trace *trace, char text[WEFT_TRACEPARENT_LENGTH + 1]);
 /* A new trace, sampled. */
 void weft_trace_start(struct weft_trace *ret_trace, struct weft_random *random);
 /* The same trace with a new span. */
-void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_trace, struct weft_random *random);
+void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_trace,
+                      struct weft_random *random);
 bool weft_trace_is_set(const struct weft_trace *trace);
 
 #endif

@@ -3,8 +3,9 @@
 #define WEFT_BASE_VALUE_H
 
 /*
- * What the rooms add to <weft/value.h>: values made from slices without a copy, and lists of named values. A value is
- * immutable and may be shared between threads; a list belongs to one thread at a time.
+ * What the rooms add to <weft/value.h>: values made from slices without a copy, and lists of named
+ * values. A value is immutable and may be shared between threads; a list belongs to one thread at a
+ * time.
  */
 
 #include <weft/value.h>
@@ -21,15 +22,17 @@ enum weft_status weft_value_new_slice(enum weft_datatype datatype, const struct 
                                       struct weft_slice *take_data, struct weft_value **ret_value,
                                       struct weft_error **error) WEFT_MUST_CHECK;
 /* Checks bytes against datatype and shape, BYTES elements included. */
-enum weft_status weft_value_check(enum weft_datatype datatype, const struct weft_shape *shape, const void *data,
-                                  size_t size_bytes, struct weft_error **error) WEFT_MUST_CHECK;
+enum weft_status weft_value_check(enum weft_datatype datatype, const struct weft_shape *shape,
+                                  const void *data, size_t size_bytes,
+                                  struct weft_error **error) WEFT_MUST_CHECK;
 
 /* The value's bytes, borrowed. */
 const struct weft_slice *weft_value_slice(const struct weft_value *value);
 /* The value's parameters (content_type, sample_rate, ...), borrowed. */
 const struct weft_parameters *weft_value_parameters(const struct weft_value *value);
 /* Sets a parameter; only for whoever made the value and has not shared it yet. */
-enum weft_status weft_value_set_parameter(struct weft_value *value, const struct weft_parameter *parameter,
+enum weft_status weft_value_set_parameter(struct weft_value *value,
+                                          const struct weft_parameter *parameter,
                                           struct weft_error **error) WEFT_MUST_CHECK;
 
 struct weft_named_value {
@@ -45,9 +48,11 @@ struct weft_values {
 };
 
 void weft_values_fini(struct weft_values *values);
-/* Adds a reference to value under a copy of name. ALREADY_EXISTS for a name twice, RESOURCE_EXHAUSTED beyond the limit.
+/* Adds a reference to value under a copy of name. ALREADY_EXISTS for a name twice,
+ * RESOURCE_EXHAUSTED beyond the limit.
  */
-enum weft_status weft_values_add(struct weft_values *values, const char *name, struct weft_value *value,
+enum weft_status weft_values_add(struct weft_values *values, const char *name,
+                                 struct weft_value *value,
                                  struct weft_error **error) WEFT_MUST_CHECK;
 /* Borrowed; NULL if there is none. */
 struct weft_value *weft_values_find(const struct weft_values *values, const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
 
-#include <malloc.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,8 +238,9 @@ static bool complete(const struct weft_verb *verb, struct settings *settings)
     return node->name != NULL;
 }
 
-/* glibc gives the end of its heap back to the kernel as soon as 128 KiB of it are free: with every message of some KiB
- * that goes, to be faulted in anew for the next one. Large buffers have pools of their own. */
+/* glibc gives the end of its heap back to the kernel as soon as 128 KiB of it are free: with every
+ * message of some KiB that goes, to be faulted in anew for the next one. Large buffers have pools
+ * of their own. */
 static void keep_small_memory(void)
 {
     enum { KEPT_BYTES = 2 * 1024 * 1024, MAPPED_FROM_BYTES = 512 * 1024 };

@@ -3,7 +3,8 @@
 #define WEFT_CLI_UNITS_H
 
 /*
- * Rates and shapes as people write them on a command line, and durations as they read them. Any thread.
+ * Rates and shapes as people write them on a command line, and durations as they read them. Any
+ * thread.
  */
 
 #include <stdbool.h>

@@ -268,8 +268,8 @@ static void http_done(void *context, const struct weft_http_response *response,
 /* Causes of one error that are taken over: a chain is as deep as the rooms that an error passes. */
 enum { PROBLEM_CAUSES_MAX = 16 };
 
-/* A problem document (wire/problem.h) as the error that it tells of: the causes first, as each becomes the cause of the
- * next. */
+/* A problem document (wire/problem.h) as the error that it tells of: the causes first, as each
+ * becomes the cause of the next. */
 static void problem_causes(const struct weft_item *cause, unsigned room, enum weft_status status,
                            struct weft_error **error)
 {
@@ -287,7 +287,8 @@ static enum weft_status problem(const struct weft_item *root, enum weft_status s
     if (*detail != '\0' && causes != NULL) {
         problem_causes(causes->first, PROBLEM_CAUSES_MAX, status, error);
     }
-    (void)weft_error_set(error, status, "%s", *detail != '\0' ? detail : weft_item_text(root, "error"));
+    (void)weft_error_set(error, status, "%s",
+                         *detail != '\0' ? detail : weft_item_text(root, "error"));
     if (*weft_item_text(root, "hint") != '\0') {
         weft_error_set_hint(error, "%s", weft_item_text(root, "hint"));
     }

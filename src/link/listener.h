@@ -30,8 +30,8 @@ enum {
     WEFT_LISTENER_BODY_TIMEOUT_MS = 30 * 1000,
     /* While bytes wait to be sent, the peer must take some within this. [closed] */
     WEFT_LISTENER_SEND_TIMEOUT_MS = 30 * 1000,
-    /* An HTTP/2 client with an open request that has been silent for so long is asked for a sign of life; as long as
-     * channels wait (link/grpc_client.h), whose other end this is. */
+    /* An HTTP/2 client with an open request that has been silent for so long is asked for a sign of
+     * life; as long as channels wait (link/grpc_client.h), whose other end this is. */
     WEFT_LISTENER_KEEPALIVE_MS = 10 * 1000,
     /* No answer within this: it is gone. [closed, its requests are cancelled] */
     WEFT_LISTENER_KEEPALIVE_TIMEOUT_MS = 5 * 1000,

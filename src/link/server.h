@@ -21,8 +21,8 @@ struct weft_server {
     struct weft_timer timer;
     struct weft_list collecting; /* requests whose body is awaited, the longest silent first */
     uint64_t quiet_ns;           /* since when there is no request; 0 = there is one */
-    uint64_t head_ns; /* since when a head is awaited whose first bytes have come; 0 = none is */
-    bool going;       /* told to go away */
+    uint64_t head_ns;  /* since when a head is awaited whose first bytes have come; 0 = none is */
+    bool going;        /* told to go away */
     uint64_t asked_ns; /* when it was last asked for a sign of life */
     char peer[WEFT_PEER_TEXT_MAX];
 };

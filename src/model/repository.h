@@ -96,7 +96,8 @@ enum weft_status weft_repository_load_all(struct weft_repository *repository,
                                           struct weft_error **error) WEFT_MUST_CHECK;
 
 /* The ready model; version NULL or "" = the highest ready. *ret_model is a reference. NOT_FOUND
- * (with a suggestion) for a name or version that doesn't exist, UNAVAILABLE where it isn't ready. */
+ * (with a suggestion) for a name or version that doesn't exist, UNAVAILABLE where it isn't ready.
+ */
 enum weft_status weft_repository_find(struct weft_repository *repository, const char *name,
                                       const char *version, struct weft_model **ret_model,
                                       struct weft_error **error) WEFT_MUST_CHECK;

@@ -162,7 +162,8 @@ static void sync_directory_of(const char *path)
     }
 }
 
-/* A new file beside path, with the mode that the user's umask leaves. Its name is the caller's to free. */
+/* A new file beside path, with the mode that the user's umask leaves. Its name is the caller's to
+ * free. */
 static int open_beside(const char *path, mode_t mode, char **ret_name)
 {
     enum { TRIES = 100 };

@@ -24,8 +24,8 @@ enum weft_status weft_file_read(const char *path, size_t size_max_bytes,
 enum weft_status weft_file_read_text(const char *path, size_t size_max_bytes, char **ret_text,
                                      struct weft_error **error) WEFT_MUST_CHECK;
 /* Writes a temporary file beside it, flushes it to the disk, and renames it: readers see the old
- * content or the new. mode as for open(2): what the umask leaves of it. A link's target is replaced,
- * not the link; what is no regular file (a device, a pipe) is written to as it stands. */
+ * content or the new. mode as for open(2): what the umask leaves of it. A link's target is
+ * replaced, not the link; what is no regular file (a device, a pipe) is written to as it stands. */
 enum weft_status weft_file_write(const char *path, const void *data, size_t size_bytes, mode_t mode,
                                  struct weft_error **error) WEFT_MUST_CHECK;
 /* Makes a directory and those above it; one that exists is fine. */

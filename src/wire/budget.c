@@ -8,7 +8,8 @@
 /* How much further than what it has received a lease may reach while memory is scarce. */
 enum { SCARCE_FACTOR = 4 };
 
-void weft_receive_budget_init(struct weft_receive_budget *budget, size_t limit_bytes) {
+void weft_receive_budget_init(struct weft_receive_budget *budget, size_t limit_bytes)
+{
     budget->limit_bytes = limit_bytes;
     budget->leased_bytes = 0;
     budget->overdrawing = NULL;
@@ -16,13 +17,15 @@ void weft_receive_budget_init(struct weft_receive_budget *budget, size_t limit_b
 }
 
 void weft_receive_lease_init(struct weft_receive_lease *lease, struct weft_receive_budget *budget,
-                             void (*on_grown)(struct weft_receive_lease *lease)) {
+                             void (*on_grown)(struct weft_receive_lease *lease))
+{
     *lease = (struct weft_receive_lease){.budget = budget, .on_grown = on_grown};
     weft_list_init(&lease->link);
 }
 
 /* How many more bytes the lease may get now. */
-static size_t allowance(const struct weft_receive_lease *lease) {
+static size_t allowance(const struct weft_receive_lease *lease)
+{
     const struct weft_receive_budget *budget = lease->budget;
     size_t missing = lease->wanted_bytes - lease->leased_bytes;
     if (budget->overdrawing == lease) {
@@ -39,12 +42,14 @@ static size_t allowance(const struct weft_receive_lease *lease) {
     }
     size_t more = earned > lease->leased_bytes ? earned - lease->leased_bytes : 0;
     more = more > plenty ? more : plenty;
-    size_t free_bytes = budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
+    size_t free_bytes =
+        budget->leased_bytes < budget->limit_bytes ? budget->limit_bytes - budget->leased_bytes : 0;
     more = more < free_bytes ? more : free_bytes;
     return more < missing ? more : missing;
 }
 
-static bool grant(struct weft_receive_lease *lease) {
+static bool grant(struct weft_receive_lease *lease)
+{
     size_t more = allowance(lease);
     lease->leased_bytes += more;
     lease->budget->leased_bytes += more;
@@ -56,12 +61,15 @@ static bool grant(struct weft_receive_lease *lease) {
     return more > 0;
 }
 
-/* When nothing is left, the oldest waiter that has really received something goes on alone. Returns it. */
-static struct weft_receive_lease *let_one_overdraw(struct weft_receive_budget *budget) {
+/* When nothing is left, the oldest waiter that has really received something goes on alone. Returns
+ * it. */
+static struct weft_receive_lease *let_one_overdraw(struct weft_receive_budget *budget)
+{
     if (budget->leased_bytes < budget->limit_bytes || budget->overdrawing != NULL) {
         return NULL;
     }
-    for (struct weft_list *link = budget->waiting.next; link != &budget->waiting; link = link->next) {
+    for (struct weft_list *link = budget->waiting.next; link != &budget->waiting;
+         link = link->next) {
         struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
         if (lease->received_bytes > 0) {
             budget->overdrawing = lease;
@@ -72,7 +80,9 @@ static struct weft_receive_lease *let_one_overdraw(struct weft_receive_budget *b
     return NULL;
 }
 
-size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_bytes, size_t received_bytes) {
+size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_bytes,
+                              size_t received_bytes)
+{
     struct weft_receive_budget *budget = lease->budget;
     lease->received_bytes = received_bytes;
     if (wanted_bytes > lease->wanted_bytes) {
@@ -91,7 +101,8 @@ size_t weft_receive_lease_ask(struct weft_receive_lease *lease, size_t wanted_by
 }
 
 /* Gives freed memory to those who wait, oldest first. */
-static void serve_waiting(struct weft_receive_budget *budget) {
+static void serve_waiting(struct weft_receive_budget *budget)
+{
     struct weft_list *link = budget->waiting.next;
     while (link != &budget->waiting && budget->leased_bytes < budget->limit_bytes) {
         struct weft_receive_lease *lease = weft_list_entry(link, struct weft_receive_lease, link);
@@ -106,7 +117,8 @@ static void serve_waiting(struct weft_receive_budget *budget) {
     }
 }
 
-void weft_receive_lease_return(struct weft_receive_lease *lease) {
+void weft_receive_lease_return(struct weft_receive_lease *lease)
+{
     struct weft_receive_budget *budget = lease->budget;
     weft_list_remove(&lease->link);
     size_t returned_bytes = lease->leased_bytes;

@@ -10,25 +10,32 @@
 
 /* Calls, as far as both sides are the same. */
 
-/* --- The stream's events ----------------------------------------------------------------------------------------- */
+/* --- The stream's events
+ * ----------------------------------------------------------------------------------------- */
 
-static void on_head(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void on_head(void *context, struct weft_http_stream *stream,
+                    const struct weft_http_head *head)
+{
     (void)stream;
     weft_grpc_client_head(context, head);
 }
 
-static void on_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data) {
+static void on_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data)
+{
     (void)stream;
     weft_grpc_receive_data(context, data);
 }
 
-static void on_landed(void *context, struct weft_http_stream *stream, size_t size_bytes, bool complete) {
+static void on_landed(void *context, struct weft_http_stream *stream, size_t size_bytes,
+                      bool complete)
+{
     (void)stream;
     weft_grpc_receive_landed(context, size_bytes, complete);
 }
 
-static void on_end(void *context, struct weft_http_stream *stream, const struct weft_http_field *trailers,
-                   size_t trailers_count) {
+static void on_end(void *context, struct weft_http_stream *stream,
+                   const struct weft_http_field *trailers, size_t trailers_count)
+{
     (void)stream;
     struct weft_grpc_call *call = context;
     if (!call->is_server) {
@@ -48,7 +55,8 @@ static void on_end(void *context, struct weft_http_stream *stream, const struct 
     }
 }
 
-static void on_drained(void *context, struct weft_http_stream *stream) {
+static void on_drained(void *context, struct weft_http_stream *stream)
+{
     (void)stream;
     struct weft_grpc_call *call = context;
     if (call->events->on_drained != NULL && !call->failed) {
@@ -57,29 +65,37 @@ static void on_drained(void *context, struct weft_http_stream *stream) {
 }
 
 /* A client's call that was cut off without an answer. */
-static void take_close(struct weft_grpc_call *call, const struct weft_http_close *close) {
+static void take_close(struct weft_grpc_call *call, const struct weft_http_close *close)
+{
     call->unprocessed = close->unprocessed;
     call->failed = true;
     call->status = close->status == WEFT_OK ? WEFT_UNKNOWN : close->status;
     if (close->status == WEFT_UNAVAILABLE && close->unprocessed) {
-        weft_error_set(&call->error, call->status, "the server took no further call on this connection");
+        weft_error_set(&call->error, call->status,
+                       "the server took no further call on this connection");
     } else if (close->status == WEFT_UNAVAILABLE) {
-        weft_error_set(&call->error, call->status, "the connection was lost before the answer was complete");
+        weft_error_set(&call->error, call->status,
+                       "the connection was lost before the answer was complete");
     } else {
-        weft_error_set(&call->error, call->status, "the stream was reset (HTTP/2 code %u)", (unsigned)close->code);
+        weft_error_set(&call->error, call->status, "the stream was reset (HTTP/2 code %u)",
+                       (unsigned)close->code);
     }
 }
 
-static void on_closed(void *context, struct weft_http_stream *stream, const struct weft_http_close *close) {
+static void on_closed(void *context, struct weft_http_stream *stream,
+                      const struct weft_http_close *close)
+{
     (void)stream;
     struct weft_grpc_call *call = context;
     weft_grpc_receive_fini(call);
-    if (!call->failed && (call->is_server ? close->status != WEFT_OK : call->status == WEFT_OK && !call->told_half_closed)) {
+    if (!call->failed && (call->is_server ? close->status != WEFT_OK
+                                          : call->status == WEFT_OK && !call->told_half_closed)) {
         take_close(call, close);
     }
     call->finished = true;
     call->failed = true; /* nothing may be sent any more */
-    call->events->on_finished(call->context, call, call->status, call->error, call->trailers, call->trailers_count);
+    call->events->on_finished(call->context, call, call->status, call->error, call->trailers,
+                              call->trailers_count);
     weft_error_unref(call->error);
     call->error = NULL;
 }
@@ -93,11 +109,16 @@ static const struct weft_http_stream_events stream_events = {
     .on_closed = on_closed,
 };
 
-/* --- Life -------------------------------------------------------------------------------------------------------- */
+/* --- Life
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-struct weft_grpc_call *weft_grpc_call_new(struct weft_http_stream *stream, const struct weft_grpc_options *options,
-                                          const struct weft_grpc_events *events, void *context) {
-    _Static_assert(sizeof(struct weft_grpc_call) <= WEFT_HTTP_STREAM_MEMORY_BYTES, "a call comes with its stream");
+struct weft_grpc_call *weft_grpc_call_new(struct weft_http_stream *stream,
+                                          const struct weft_grpc_options *options,
+                                          const struct weft_grpc_events *events, void *context)
+{
+    _Static_assert(sizeof(struct weft_grpc_call) <= WEFT_HTTP_STREAM_MEMORY_BYTES,
+                   "a call comes with its stream");
     struct weft_grpc_call *call = weft_http_stream_memory(stream, sizeof(*call));
     if (call == NULL) {
         return NULL;
@@ -115,7 +136,8 @@ struct weft_grpc_call *weft_grpc_call_new(struct weft_http_stream *stream, const
     return call;
 }
 
-void weft_grpc_fail(struct weft_grpc_call *call, enum weft_status status, const char *format, ...) {
+void weft_grpc_fail(struct weft_grpc_call *call, enum weft_status status, const char *format, ...)
+{
     if (call->failed) {
         return;
     }
@@ -135,36 +157,45 @@ void weft_grpc_fail(struct weft_grpc_call *call, enum weft_status status, const 
     weft_grpc_receive_fini(call);
 }
 
-void weft_grpc_cancel(struct weft_grpc_call *call, enum weft_status status) {
+void weft_grpc_cancel(struct weft_grpc_call *call, enum weft_status status)
+{
     weft_assert(status != WEFT_OK);
     if (!call->failed) {
         call->failed = true;
         call->status = status;
-        weft_error_set(&call->error, status, "the call was given up: %s", weft_status_words(status));
+        weft_error_set(&call->error, status, "the call was given up: %s",
+                       weft_status_words(status));
     }
     weft_http_stream_reset(call->stream, WEFT_HTTP_CANCEL);
     weft_grpc_receive_fini(call);
 }
 
-struct weft_http_stream *weft_grpc_call_stream(const struct weft_grpc_call *call) {
+struct weft_http_stream *weft_grpc_call_stream(const struct weft_grpc_call *call)
+{
     return call->stream;
 }
 
-void *weft_grpc_call_context(const struct weft_grpc_call *call) {
+void *weft_grpc_call_context(const struct weft_grpc_call *call)
+{
     return call->context;
 }
 
-void weft_grpc_call_set_context(struct weft_grpc_call *call, void *context) {
+void weft_grpc_call_set_context(struct weft_grpc_call *call, void *context)
+{
     call->context = context;
 }
 
-size_t weft_grpc_call_queued_bytes(const struct weft_grpc_call *call) {
+size_t weft_grpc_call_queued_bytes(const struct weft_grpc_call *call)
+{
     return weft_http_stream_queued_bytes(call->stream);
 }
 
-/* --- Sending ----------------------------------------------------------------------------------------------------- */
+/* --- Sending
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static size_t whole_bytes(const struct weft_slice *slices, size_t count) {
+static size_t whole_bytes(const struct weft_slice *slices, size_t count)
+{
     size_t size_bytes = 0;
     for (size_t i = 0; i < count; i++) {
         size_bytes += slices[i].size_bytes;
@@ -172,19 +203,25 @@ static size_t whole_bytes(const struct weft_slice *slices, size_t count) {
     return size_bytes;
 }
 
-static enum weft_status send_prefixed(struct weft_grpc_call *call, bool compressed, struct weft_slice *take_slices,
-                                      size_t slices_count, struct weft_error **error) {
+static enum weft_status send_prefixed(struct weft_grpc_call *call, bool compressed,
+                                      struct weft_slice *take_slices, size_t slices_count,
+                                      struct weft_error **error)
+{
     size_t size_bytes = whole_bytes(take_slices, slices_count);
     if (size_bytes > UINT32_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "a gRPC message can't have %zu bytes", size_bytes);
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "a gRPC message can't have %zu bytes",
+                              size_bytes);
     }
-    const uint8_t prefix[WEFT_GRPC_PREFIX_BYTES] = {compressed, (uint8_t)(size_bytes >> 24), (uint8_t)(size_bytes >> 16),
-                                                    (uint8_t)(size_bytes >> 8), (uint8_t)size_bytes};
-    return weft_http_stream_send(call->stream, prefix, sizeof(prefix), take_slices, slices_count, error);
+    const uint8_t prefix[WEFT_GRPC_PREFIX_BYTES] = {
+        compressed, (uint8_t)(size_bytes >> 24), (uint8_t)(size_bytes >> 16),
+        (uint8_t)(size_bytes >> 8), (uint8_t)size_bytes};
+    return weft_http_stream_send(call->stream, prefix, sizeof(prefix), take_slices, slices_count,
+                                 error);
 }
 
-static enum weft_status send_packed(struct weft_grpc_call *call, struct weft_slice *take_slices, size_t slices_count,
-                                    struct weft_error **error) {
+static enum weft_status send_packed(struct weft_grpc_call *call, struct weft_slice *take_slices,
+                                    size_t slices_count, struct weft_error **error)
+{
     struct weft_slice packed = {0};
     enum weft_status status = weft_grpc_deflate(take_slices, slices_count, &packed, error);
     if (status != WEFT_OK) {
@@ -204,8 +241,9 @@ static enum weft_status send_packed(struct weft_grpc_call *call, struct weft_sli
     return WEFT_OK;
 }
 
-enum weft_status weft_grpc_send(struct weft_grpc_call *call, struct weft_slice *take_slices, size_t slices_count,
-                                struct weft_error **error) {
+enum weft_status weft_grpc_send(struct weft_grpc_call *call, struct weft_slice *take_slices,
+                                size_t slices_count, struct weft_error **error)
+{
     if (call->failed || call->finished) {
         return weft_error_set(error, WEFT_CANCELLED, "the call is over");
     }
@@ -215,7 +253,8 @@ enum weft_status weft_grpc_send(struct weft_grpc_call *call, struct weft_slice *
             return status;
         }
     }
-    bool pack = call->encoding_out == WEFT_GRPC_GZIP && (call->peer_takes_gzip || !call->is_server) &&
+    bool pack = call->encoding_out == WEFT_GRPC_GZIP &&
+                (call->peer_takes_gzip || !call->is_server) &&
                 whole_bytes(take_slices, slices_count) >= WEFT_GRPC_COMPRESS_MIN_BYTES;
     return pack ? send_packed(call, take_slices, slices_count, error)
                 : send_prefixed(call, false, take_slices, slices_count, error);

@@ -9,7 +9,8 @@ struct walk {
     size_t offset;
 };
 
-static bool read_varint(struct walk *walk, uint64_t *ret_number) {
+static bool read_varint(struct walk *walk, uint64_t *ret_number)
+{
     uint64_t number = 0;
     for (unsigned shift = 0; shift < 64 && walk->offset < walk->size_bytes; shift += 7) {
         uint8_t byte = walk->data[walk->offset++];
@@ -22,7 +23,8 @@ static bool read_varint(struct walk *walk, uint64_t *ret_number) {
     return false;
 }
 
-static bool skip(struct walk *walk, uint64_t size_bytes) {
+static bool skip(struct walk *walk, uint64_t size_bytes)
+{
     if (size_bytes > walk->size_bytes - walk->offset) {
         return false;
     }
@@ -30,7 +32,8 @@ static bool skip(struct walk *walk, uint64_t size_bytes) {
     return true;
 }
 
-size_t weft_grpc_aligned_offset(const uint32_t *path, const uint8_t *data, size_t size_bytes) {
+size_t weft_grpc_aligned_offset(const uint32_t *path, const uint8_t *data, size_t size_bytes)
+{
     struct walk walk = {data, size_bytes, 0};
     uint64_t tag = 0, number = 0;
     while (path != NULL && *path != 0 && read_varint(&walk, &tag)) {

@@ -6,25 +6,32 @@
 
 /* Messages out of the bytes of a stream, and the window that lets them come. */
 
-static size_t message_max_bytes(const struct weft_grpc_call *call) {
-    return call->options.message_max_bytes > 0 ? call->options.message_max_bytes : WEFT_GRPC_MESSAGE_MAX_BYTES;
+static size_t message_max_bytes(const struct weft_grpc_call *call)
+{
+    return call->options.message_max_bytes > 0 ? call->options.message_max_bytes
+                                               : WEFT_GRPC_MESSAGE_MAX_BYTES;
 }
 
-static bool is_over(const struct weft_grpc_call *call) {
+static bool is_over(const struct weft_grpc_call *call)
+{
     return call->failed || (call->is_server && call->finished);
 }
 
-/* --- The window -------------------------------------------------------------------------------------------------- */
+/* --- The window
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* Reopens the window by bytes that came, as far as the lease of the message under way reaches. */
-static void reopen(struct weft_grpc_call *call) {
+static void reopen(struct weft_grpc_call *call)
+{
     size_t reopened_bytes = call->unconsumed_bytes;
     if (call->paused || reopened_bytes == 0) {
         return;
     }
     if (call->message != NULL && call->lease.leased_bytes < call->message_bytes) {
         size_t leased_bytes = call->lease.leased_bytes;
-        size_t allowed_bytes = leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
+        size_t allowed_bytes =
+            leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
         size_t open_bytes = call->window_bytes - call->unconsumed_bytes;
         size_t more_bytes = allowed_bytes > open_bytes ? allowed_bytes - open_bytes : 0;
         reopened_bytes = more_bytes < reopened_bytes ? more_bytes : reopened_bytes;
@@ -33,7 +40,8 @@ static void reopen(struct weft_grpc_call *call) {
     weft_http_stream_consumed(call->stream, reopened_bytes);
 }
 
-static void set_window(struct weft_grpc_call *call, size_t window_bytes) {
+static void set_window(struct weft_grpc_call *call, size_t window_bytes)
+{
     window_bytes = window_bytes < WEFT_HTTP_WINDOW_BYTES       ? WEFT_HTTP_WINDOW_BYTES
                    : window_bytes > WEFT_HTTP_WINDOW_MAX_BYTES ? WEFT_HTTP_WINDOW_MAX_BYTES
                                                                : window_bytes;
@@ -45,41 +53,52 @@ static void set_window(struct weft_grpc_call *call, size_t window_bytes) {
 }
 
 /* What the lease allows becomes the window. */
-static void follow_lease(struct weft_grpc_call *call) {
+static void follow_lease(struct weft_grpc_call *call)
+{
     size_t leased_bytes = call->lease.leased_bytes;
-    size_t allowed_bytes = leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
+    size_t allowed_bytes =
+        leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
     if (!call->paused && allowed_bytes + call->unconsumed_bytes > call->window_bytes) {
         set_window(call, allowed_bytes + call->unconsumed_bytes);
     }
     reopen(call);
 }
 
-static void ask_lease(struct weft_grpc_call *call) {
+static void ask_lease(struct weft_grpc_call *call)
+{
     size_t wanted_bytes = call->message_bytes - call->received_bytes;
-    wanted_bytes = wanted_bytes < WEFT_HTTP_WINDOW_MAX_BYTES ? wanted_bytes : WEFT_HTTP_WINDOW_MAX_BYTES;
+    wanted_bytes =
+        wanted_bytes < WEFT_HTTP_WINDOW_MAX_BYTES ? wanted_bytes : WEFT_HTTP_WINDOW_MAX_BYTES;
     weft_receive_lease_ask(&call->lease, call->received_bytes + wanted_bytes, call->received_bytes);
     follow_lease(call);
 }
 
-void weft_grpc_receive_grown(struct weft_receive_lease *lease) {
-    struct weft_grpc_call *call = (struct weft_grpc_call *)((char *)lease - offsetof(struct weft_grpc_call, lease));
+void weft_grpc_receive_grown(struct weft_receive_lease *lease)
+{
+    struct weft_grpc_call *call =
+        (struct weft_grpc_call *)((char *)lease - offsetof(struct weft_grpc_call, lease));
     if (call->message != NULL) {
         follow_lease(call);
     }
 }
 
-void weft_grpc_call_pause(struct weft_grpc_call *call) {
+void weft_grpc_call_pause(struct weft_grpc_call *call)
+{
     call->paused = true;
 }
 
-void weft_grpc_call_resume(struct weft_grpc_call *call) {
+void weft_grpc_call_resume(struct weft_grpc_call *call)
+{
     call->paused = false;
     reopen(call);
 }
 
-/* --- Messages ---------------------------------------------------------------------------------------------------- */
+/* --- Messages
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static void deliver(struct weft_grpc_call *call, const struct weft_slice *message) {
+static void deliver(struct weft_grpc_call *call, const struct weft_slice *message)
+{
     if (call->prefix[0] == 0) {
         call->events->on_message(call->context, call, message);
         return;
@@ -98,9 +117,11 @@ static void deliver(struct weft_grpc_call *call, const struct weft_slice *messag
 }
 
 /* The length that the prefix tells; false where the call failed with it. */
-static bool read_prefix(struct weft_grpc_call *call, size_t *ret_size_bytes) {
+static bool read_prefix(struct weft_grpc_call *call, size_t *ret_size_bytes)
+{
     const uint8_t *prefix = call->prefix;
-    size_t size_bytes = (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 | prefix[4];
+    size_t size_bytes =
+        (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 | prefix[4];
     if (prefix[0] > 1) {
         weft_grpc_fail(call, WEFT_INTERNAL, "a message with the unknown flags 0x%02x", prefix[0]);
         return false;
@@ -110,8 +131,8 @@ static bool read_prefix(struct weft_grpc_call *call, size_t *ret_size_bytes) {
         return false;
     }
     if (size_bytes > message_max_bytes(call)) {
-        weft_grpc_fail(call, WEFT_RESOURCE_EXHAUSTED, "a message of %zu bytes; the limit is %zu", size_bytes,
-                       message_max_bytes(call));
+        weft_grpc_fail(call, WEFT_RESOURCE_EXHAUSTED, "a message of %zu bytes; the limit is %zu",
+                       size_bytes, message_max_bytes(call));
         return false;
     }
     *ret_size_bytes = size_bytes;
@@ -119,24 +140,32 @@ static bool read_prefix(struct weft_grpc_call *call, size_t *ret_size_bytes) {
 }
 
 /* A message that goes on behind this slice. */
-static void start_large(struct weft_grpc_call *call, size_t size_bytes, const uint8_t *data, size_t data_bytes) {
-    size_t aligned = call->prefix[0] == 0 ? weft_grpc_aligned_offset(call->options.aligned, data, data_bytes) : 0;
+static void start_large(struct weft_grpc_call *call, size_t size_bytes, const uint8_t *data,
+                        size_t data_bytes)
+{
+    size_t aligned = call->prefix[0] == 0
+                         ? weft_grpc_aligned_offset(call->options.aligned, data, data_bytes)
+                         : 0;
     call->message_offset = (0 - aligned) % WEFT_GRPC_ALIGNMENT_BYTES;
     call->message_bytes = size_bytes;
     /* Untouched pages of it cost nothing, so the announced length commits no memory. */
     call->message = weft_pool_buffer(call->options.pool, call->message_offset + size_bytes);
     if (call->message == NULL) {
-        weft_grpc_fail(call, WEFT_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", size_bytes);
+        weft_grpc_fail(call, WEFT_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes",
+                       size_bytes);
         return;
     }
     weft_copy(call->message->data + call->message_offset, data, data_bytes);
     call->received_bytes = data_bytes;
-    weft_http_stream_land(call->stream, call->message, call->message_offset + data_bytes, size_bytes - data_bytes);
+    weft_http_stream_land(call->stream, call->message, call->message_offset + data_bytes,
+                          size_bytes - data_bytes);
     ask_lease(call);
 }
 
 /* Takes what it can of the bytes; returns how many. */
-static size_t receive_some(struct weft_grpc_call *call, const struct weft_slice *data, size_t offset) {
+static size_t receive_some(struct weft_grpc_call *call, const struct weft_slice *data,
+                           size_t offset)
+{
     size_t left_bytes = data->size_bytes - offset;
     size_t missing_bytes = (size_t)(WEFT_GRPC_PREFIX_BYTES - call->prefix_bytes);
     size_t part_bytes = left_bytes < missing_bytes ? left_bytes : missing_bytes;
@@ -158,7 +187,8 @@ static size_t receive_some(struct weft_grpc_call *call, const struct weft_slice 
     return part_bytes + size_bytes;
 }
 
-void weft_grpc_receive_data(struct weft_grpc_call *call, const struct weft_slice *data) {
+void weft_grpc_receive_data(struct weft_grpc_call *call, const struct weft_slice *data)
+{
     call->unconsumed_bytes += data->size_bytes;
     for (size_t offset = 0; offset < data->size_bytes && !is_over(call);) {
         offset += receive_some(call, data, offset);
@@ -166,7 +196,8 @@ void weft_grpc_receive_data(struct weft_grpc_call *call, const struct weft_slice
     reopen(call);
 }
 
-void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bool complete) {
+void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bool complete)
+{
     call->unconsumed_bytes += size_bytes;
     call->received_bytes += size_bytes;
     if (is_over(call) || call->message == NULL) {
@@ -178,7 +209,8 @@ void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bo
         ask_lease(call);
         return;
     }
-    struct weft_slice message = {call->message, call->message->data + call->message_offset, call->message_bytes};
+    struct weft_slice message = {call->message, call->message->data + call->message_offset,
+                                 call->message_bytes};
     call->message = NULL;
     call->prefix_bytes = 0;
     call->received_bytes = 0;
@@ -191,11 +223,13 @@ void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bo
     }
 }
 
-bool weft_grpc_receive_is_partial(const struct weft_grpc_call *call) {
+bool weft_grpc_receive_is_partial(const struct weft_grpc_call *call)
+{
     return call->prefix_bytes > 0 || call->message != NULL;
 }
 
-void weft_grpc_receive_fini(struct weft_grpc_call *call) {
+void weft_grpc_receive_fini(struct weft_grpc_call *call)
+{
     weft_buffer_unref(call->message);
     call->message = NULL;
     weft_receive_lease_return(&call->lease);

@@ -7,14 +7,19 @@
 
 /* The server's side of a call: its request's head, its answer's head and its status. */
 
-static const struct weft_http_field content_type = {"content-type", "application/grpc", 12, 16, true, false};
-static const struct weft_http_field accepts = {"grpc-accept-encoding", "identity,gzip", 20, 13, true, false};
+static const struct weft_http_field content_type = {
+    "content-type", "application/grpc", 12, 16, true, false};
+static const struct weft_http_field accepts = {
+    "grpc-accept-encoding", "identity,gzip", 20, 13, true, false};
 static const struct weft_http_field packs = {"grpc-encoding", "gzip", 13, 4, true, false};
 static const struct weft_http_field status_ok = {"grpc-status", "0", 11, 1, true, false};
 
-/* --- The request ------------------------------------------------------------------------------------------------- */
+/* --- The request
+ * -------------------------------------------------------------------------------------------------
+ */
 
-bool weft_grpc_is_request(const struct weft_http_head *head) {
+bool weft_grpc_is_request(const struct weft_http_head *head)
+{
     const char *type = weft_http_head_value(head, "content-type");
     if (type == NULL || strncasecmp(type, "application/grpc", 16) != 0) {
         return false;
@@ -23,7 +28,8 @@ bool weft_grpc_is_request(const struct weft_http_head *head) {
 }
 
 /* Whether a list like "identity, deflate, gzip" has the word. */
-static bool lists(const char *list, const char *word) {
+static bool lists(const char *list, const char *word)
+{
     size_t length = strlen(word);
     while (*list != '\0') {
         list += strspn(list, " ,");
@@ -40,8 +46,9 @@ static bool lists(const char *list, const char *word) {
     return false;
 }
 
-static enum weft_status refuse(struct weft_http_stream *stream, enum weft_status status, const char *message,
-                               struct weft_error **error) {
+static enum weft_status refuse(struct weft_http_stream *stream, enum weft_status status,
+                               const char *message, struct weft_error **error)
+{
     weft_grpc_refuse(stream, status, message);
     return weft_error_set(error, status, "%s", message);
 }
@@ -54,7 +61,8 @@ struct request_fields {
     const char *accepts;
 };
 
-static void read_fields(const struct weft_http_head *head, struct request_fields *ret_fields) {
+static void read_fields(const struct weft_http_head *head, struct request_fields *ret_fields)
+{
     *ret_fields = (struct request_fields){0};
     for (size_t i = 0; i < head->fields_count; i++) {
         const struct weft_http_field *field = &head->fields[i];
@@ -70,7 +78,8 @@ static void read_fields(const struct weft_http_head *head, struct request_fields
             place = memcmp(field->name, "grpc-encoding", 13) == 0 ? &ret_fields->encoding : NULL;
             break;
         case 20:
-            place = memcmp(field->name, "grpc-accept-encoding", 20) == 0 ? &ret_fields->accepts : NULL;
+            place =
+                memcmp(field->name, "grpc-accept-encoding", 20) == 0 ? &ret_fields->accepts : NULL;
             break;
         default:
             break;
@@ -82,11 +91,14 @@ static void read_fields(const struct weft_http_head *head, struct request_fields
 }
 
 static enum weft_status check(struct weft_http_stream *stream, const struct weft_http_head *head,
-                              const struct request_fields *fields, struct weft_error **error) {
+                              const struct request_fields *fields, struct weft_error **error)
+{
     if (weft_http_version(weft_http_stream_http(stream)) != WEFT_HTTP_2) {
         struct weft_http_field upgrade = WEFT_HTTP_FIELD("content-type", "text/plain");
-        if (weft_http_stream_respond(stream, &(struct weft_http_head){.status = 505, .fields = &upgrade, .fields_count = 1},
-                                     true, NULL) != WEFT_OK) {
+        if (weft_http_stream_respond(
+                stream,
+                &(struct weft_http_head){.status = 505, .fields = &upgrade, .fields_count = 1},
+                true, NULL) != WEFT_OK) {
             weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
         }
         return weft_error_set(error, WEFT_INVALID_ARGUMENT, "gRPC needs HTTP/2");
@@ -100,9 +112,12 @@ static enum weft_status check(struct weft_http_stream *stream, const struct weft
     return WEFT_OK;
 }
 
-enum weft_status weft_grpc_accept(struct weft_http_stream *stream, const struct weft_http_head *head,
-                                  const struct weft_grpc_options *options, const struct weft_grpc_events *events,
-                                  void *context, struct weft_grpc_call **ret_call, struct weft_error **error) {
+enum weft_status weft_grpc_accept(struct weft_http_stream *stream,
+                                  const struct weft_http_head *head,
+                                  const struct weft_grpc_options *options,
+                                  const struct weft_grpc_events *events, void *context,
+                                  struct weft_grpc_call **ret_call, struct weft_error **error)
+{
     struct request_fields fields;
     read_fields(head, &fields);
     enum weft_status status = check(stream, head, &fields, error);
@@ -115,7 +130,8 @@ enum weft_status weft_grpc_accept(struct weft_http_stream *stream, const struct 
     }
     enum weft_grpc_encoding encoding = WEFT_GRPC_IDENTITY;
     if (fields.encoding != NULL && !weft_grpc_encoding_parse(fields.encoding, &encoding)) {
-        return refuse(stream, WEFT_UNIMPLEMENTED, "an unknown grpc-encoding; identity and gzip are known", error);
+        return refuse(stream, WEFT_UNIMPLEMENTED,
+                      "an unknown grpc-encoding; identity and gzip are known", error);
     }
     struct weft_grpc_call *call = weft_grpc_call_new(stream, options, events, context);
     if (call == NULL) {
@@ -130,28 +146,35 @@ enum weft_status weft_grpc_accept(struct weft_http_stream *stream, const struct 
     return WEFT_OK;
 }
 
-uint64_t weft_grpc_call_timeout_ns(const struct weft_grpc_call *call) {
+uint64_t weft_grpc_call_timeout_ns(const struct weft_grpc_call *call)
+{
     return call->timeout_ns;
 }
 
-bool weft_grpc_call_accepts(const struct weft_grpc_call *call, enum weft_grpc_encoding encoding) {
+bool weft_grpc_call_accepts(const struct weft_grpc_call *call, enum weft_grpc_encoding encoding)
+{
     return encoding == WEFT_GRPC_IDENTITY || call->peer_takes_gzip;
 }
 
-/* --- The answer -------------------------------------------------------------------------------------------------- */
+/* --- The answer
+ * --------------------------------------------------------------------------------------------------
+ */
 
-void weft_grpc_call_set_encoding(struct weft_grpc_call *call, enum weft_grpc_encoding encoding) {
+void weft_grpc_call_set_encoding(struct weft_grpc_call *call, enum weft_grpc_encoding encoding)
+{
     if (!call->head_sent && weft_grpc_call_accepts(call, encoding)) {
         call->encoding_out = (uint8_t)encoding;
     }
 }
 
-enum weft_status weft_grpc_call_set_head(struct weft_grpc_call *call, const struct weft_grpc_metadata *metadata,
-                                         size_t count, struct weft_error **error) {
+enum weft_status weft_grpc_call_set_head(struct weft_grpc_call *call,
+                                         const struct weft_grpc_metadata *metadata, size_t count,
+                                         struct weft_error **error)
+{
     cleanup_text struct weft_text scratch = {0};
     struct weft_http_field fields[WEFT_GRPC_METADATA_MAX];
-    enum weft_status status =
-        weft_grpc_metadata_to_fields(metadata, count, fields, WEFT_GRPC_METADATA_MAX, &scratch, error);
+    enum weft_status status = weft_grpc_metadata_to_fields(metadata, count, fields,
+                                                           WEFT_GRPC_METADATA_MAX, &scratch, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -160,7 +183,8 @@ enum weft_status weft_grpc_call_set_head(struct weft_grpc_call *call, const stru
         return weft_error_set_out_of_memory(error);
     }
     for (size_t i = 0; i < count; i++) {
-        char *text = weft_http_stream_memory(call->stream, fields[i].name_length + fields[i].value_length + 2U);
+        char *text = weft_http_stream_memory(call->stream,
+                                             fields[i].name_length + fields[i].value_length + 2U);
         if (text == NULL) {
             return weft_error_set_out_of_memory(error);
         }
@@ -176,7 +200,8 @@ enum weft_status weft_grpc_call_set_head(struct weft_grpc_call *call, const stru
     return WEFT_OK;
 }
 
-enum weft_status weft_grpc_server_send_head(struct weft_grpc_call *call, struct weft_error **error) {
+enum weft_status weft_grpc_server_send_head(struct weft_grpc_call *call, struct weft_error **error)
+{
     struct weft_http_field fields[3 + WEFT_GRPC_METADATA_MAX];
     size_t count = 0;
     fields[count++] = content_type;
@@ -200,21 +225,28 @@ struct status_fields {
     char message[WEFT_GRPC_STATUS_MESSAGE_MAX_BYTES];
 };
 
-static size_t make_status(struct status_fields *texts, struct weft_http_field *fields, enum weft_status status,
-                          const char *message) {
+static size_t make_status(struct status_fields *texts, struct weft_http_field *fields,
+                          enum weft_status status, const char *message)
+{
     if (status == WEFT_OK) {
         fields[0] = status_ok;
         return 1;
     }
-    int length = snprintf(texts->number, sizeof(texts->number), "%d", weft_status_grpc(status) % 100);
-    fields[0] = (struct weft_http_field){"grpc-status", texts->number, 11, (uint32_t)length, false, false};
-    size_t message_length = weft_grpc_message_encode(message != NULL ? message : weft_status_words(status),
-                                                     texts->message, sizeof(texts->message));
-    fields[1] = (struct weft_http_field){"grpc-message", texts->message, 12, (uint32_t)message_length, false, true};
+    int length =
+        snprintf(texts->number, sizeof(texts->number), "%d", weft_status_grpc(status) % 100);
+    fields[0] =
+        (struct weft_http_field){"grpc-status", texts->number, 11, (uint32_t)length, false, false};
+    size_t message_length =
+        weft_grpc_message_encode(message != NULL ? message : weft_status_words(status),
+                                 texts->message, sizeof(texts->message));
+    fields[1] = (struct weft_http_field){"grpc-message",           texts->message, 12,
+                                         (uint32_t)message_length, false,          true};
     return 2;
 }
 
-static enum weft_status send_status(struct weft_grpc_call *call, struct weft_http_field *fields, size_t count) {
+static enum weft_status send_status(struct weft_grpc_call *call, struct weft_http_field *fields,
+                                    size_t count)
+{
     if (call->head_sent) {
         return weft_http_stream_end(call->stream, fields + 1, count - 1, NULL);
     }
@@ -223,7 +255,8 @@ static enum weft_status send_status(struct weft_grpc_call *call, struct weft_htt
 }
 
 void weft_grpc_finish(struct weft_grpc_call *call, enum weft_status status, const char *message,
-                      const struct weft_grpc_metadata *trailers, size_t trailers_count) {
+                      const struct weft_grpc_metadata *trailers, size_t trailers_count)
+{
     if (call->finished || call->failed) {
         return;
     }
@@ -232,8 +265,9 @@ void weft_grpc_finish(struct weft_grpc_call *call, enum weft_status status, cons
     struct weft_http_field fields[3 + 2 * WEFT_GRPC_METADATA_MAX];
     fields[0] = content_type; /* of a trailers-only answer */
     size_t count = 1 + make_status(&texts, fields + 1, status, message);
-    if (trailers_count > 0 && weft_grpc_metadata_to_fields(trailers, trailers_count, fields + count,
-                                                           WEFT_GRPC_METADATA_MAX, &scratch, NULL) == WEFT_OK) {
+    if (trailers_count > 0 &&
+        weft_grpc_metadata_to_fields(trailers, trailers_count, fields + count,
+                                     WEFT_GRPC_METADATA_MAX, &scratch, NULL) == WEFT_OK) {
         count += trailers_count;
     }
     if (!call->head_sent && call->head_fields_count > 0) {
@@ -247,8 +281,9 @@ void weft_grpc_finish(struct weft_grpc_call *call, enum weft_status status, cons
     }
 }
 
-enum weft_status weft_grpc_reply(struct weft_grpc_call *call, struct weft_slice *take_slices, size_t slices_count,
-                                 struct weft_error **error) {
+enum weft_status weft_grpc_reply(struct weft_grpc_call *call, struct weft_slice *take_slices,
+                                 size_t slices_count, struct weft_error **error)
+{
     enum weft_status status = weft_grpc_send(call, take_slices, slices_count, error);
     if (status == WEFT_OK) {
         weft_grpc_finish(call, WEFT_OK, NULL, NULL, 0);
@@ -256,7 +291,8 @@ enum weft_status weft_grpc_reply(struct weft_grpc_call *call, struct weft_slice 
     return status;
 }
 
-void weft_grpc_refuse(struct weft_http_stream *stream, enum weft_status status, const char *message) {
+void weft_grpc_refuse(struct weft_http_stream *stream, enum weft_status status, const char *message)
+{
     struct status_fields texts;
     struct weft_http_field fields[3] = {content_type};
     size_t count = 1 + make_status(&texts, fields + 1, status, message);

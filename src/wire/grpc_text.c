@@ -8,7 +8,9 @@
 
 /* The texts of grpc/doc/PROTOCOL-HTTP2.md: Timeout, Status-Message, Path, Binary-Header. */
 
-/* --- Timeout ----------------------------------------------------------------------------------------------------- */
+/* --- Timeout
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     char unit;
@@ -24,7 +26,8 @@ static const struct {
 
 enum { UNITS_COUNT = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 8, VALUE_MAX = 99999999 };
 
-bool weft_grpc_timeout_parse(const char *text, uint64_t *ret_timeout_ns) {
+bool weft_grpc_timeout_parse(const char *text, uint64_t *ret_timeout_ns)
+{
     uint64_t value = 0;
     size_t digits = 0;
     while (text[digits] >= '0' && text[digits] <= '9' && digits < DIGITS_MAX) {
@@ -37,7 +40,8 @@ bool weft_grpc_timeout_parse(const char *text, uint64_t *ret_timeout_ns) {
     for (size_t i = 0; i < UNITS_COUNT; i++) {
         if (units[i].unit == text[digits]) {
             uint64_t timeout_ns = 0;
-            bool over = __builtin_mul_overflow(value, units[i].ns, &timeout_ns) || timeout_ns == UINT64_MAX;
+            bool over =
+                __builtin_mul_overflow(value, units[i].ns, &timeout_ns) || timeout_ns == UINT64_MAX;
             *ret_timeout_ns = over ? UINT64_MAX - 1 : timeout_ns;
             return true;
         }
@@ -45,7 +49,8 @@ bool weft_grpc_timeout_parse(const char *text, uint64_t *ret_timeout_ns) {
     return false;
 }
 
-void weft_grpc_timeout_format(uint64_t timeout_ns, char text[WEFT_GRPC_TIMEOUT_TEXT_BYTES]) {
+void weft_grpc_timeout_format(uint64_t timeout_ns, char text[WEFT_GRPC_TIMEOUT_TEXT_BYTES])
+{
     for (size_t i = 0; i < UNITS_COUNT; i++) {
         uint64_t value = timeout_ns / units[i].ns + (timeout_ns % units[i].ns > 0 ? 1 : 0);
         if (value <= VALUE_MAX) {
@@ -56,9 +61,11 @@ void weft_grpc_timeout_format(uint64_t timeout_ns, char text[WEFT_GRPC_TIMEOUT_T
     snprintf(text, WEFT_GRPC_TIMEOUT_TEXT_BYTES, "%uH", (unsigned)VALUE_MAX);
 }
 
-/* --- Status-Message ---------------------------------------------------------------------------------------------- */
+/* --- Status-Message
+ * ---------------------------------------------------------------------------------------------- */
 
-size_t weft_grpc_message_encode(const char *text, char *encoded, size_t capacity) {
+size_t weft_grpc_message_encode(const char *text, char *encoded, size_t capacity)
+{
     static const char digits[] = "0123456789ABCDEF";
     size_t length = 0;
     size_t whole = 0; /* up to where the last whole character reaches */
@@ -84,14 +91,16 @@ size_t weft_grpc_message_encode(const char *text, char *encoded, size_t capacity
     return length;
 }
 
-static int hex_digit(char digit) {
+static int hex_digit(char digit)
+{
     return digit >= '0' && digit <= '9'   ? digit - '0'
            : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
            : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
                                           : -1;
 }
 
-size_t weft_grpc_message_decode(const char *encoded, size_t length, char *text, size_t capacity) {
+size_t weft_grpc_message_decode(const char *encoded, size_t length, char *text, size_t capacity)
+{
     size_t written = 0;
     for (size_t i = 0; i < length && written + 1 < capacity; i++) {
         char byte = encoded[i];
@@ -109,10 +118,13 @@ size_t weft_grpc_message_decode(const char *encoded, size_t length, char *text, 
     return written;
 }
 
-/* --- Path -------------------------------------------------------------------------------------------------------- */
+/* --- Path
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 bool weft_grpc_path_split(const char *path, const char **ret_service, size_t *ret_service_length,
-                          const char **ret_method, size_t *ret_method_length) {
+                          const char **ret_method, size_t *ret_method_length)
+{
     if (path[0] != '/') {
         return false;
     }
@@ -127,11 +139,15 @@ bool weft_grpc_path_split(const char *path, const char **ret_service, size_t *re
     return true;
 }
 
-/* --- Metadata ---------------------------------------------------------------------------------------------------- */
+/* --- Metadata
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int base64_value(char digit) {
+static int base64_value(char digit)
+{
     return digit >= 'A' && digit <= 'Z'   ? digit - 'A'
            : digit >= 'a' && digit <= 'z' ? digit - 'a' + 26
            : digit >= '0' && digit <= '9' ? digit - '0' + 52
@@ -141,7 +157,8 @@ static int base64_value(char digit) {
 }
 
 bool weft_grpc_binary_decode(const struct weft_http_field *field, void *bytes, size_t capacity,
-                             size_t *ret_size_bytes) {
+                             size_t *ret_size_bytes)
+{
     uint8_t *to = bytes;
     size_t written = 0;
     uint32_t bits = 0;
@@ -176,7 +193,8 @@ bool weft_grpc_binary_decode(const struct weft_http_field *field, void *bytes, s
 }
 
 /* Without padding, as the protocol asks of senders. */
-static void append_base64(struct weft_text *text, const uint8_t *bytes, size_t size_bytes) {
+static void append_base64(struct weft_text *text, const uint8_t *bytes, size_t size_bytes)
+{
     uint32_t bits = 0;
     unsigned bits_count = 0;
     for (size_t i = 0; i < size_bytes; i++) {
@@ -192,22 +210,28 @@ static void append_base64(struct weft_text *text, const uint8_t *bytes, size_t s
     }
 }
 
-static bool is_binary(const char *name) {
+static bool is_binary(const char *name)
+{
     size_t length = strlen(name);
     return length > 4 && memcmp(name + length - 4, "-bin", 4) == 0;
 }
 
-/* Names that begin with grpc- are the protocol's own, but for the one that carries a google.rpc.Status. */
-static bool is_name(const char *name) {
+/* Names that begin with grpc- are the protocol's own, but for the one that carries a
+ * google.rpc.Status. */
+static bool is_name(const char *name)
+{
     for (const char *next = name; *next != '\0'; next++) {
-        if ((*next < 'a' || *next > 'z') && (*next < '0' || *next > '9') && strchr("_-.", *next) == NULL) {
+        if ((*next < 'a' || *next > 'z') && (*next < '0' || *next > '9') &&
+            strchr("_-.", *next) == NULL) {
             return false;
         }
     }
-    return name[0] != '\0' && (strncmp(name, "grpc-", 5) != 0 || strcmp(name, "grpc-status-details-bin") == 0);
+    return name[0] != '\0' &&
+           (strncmp(name, "grpc-", 5) != 0 || strcmp(name, "grpc-status-details-bin") == 0);
 }
 
-static bool is_printable(const char *bytes, size_t size_bytes) {
+static bool is_printable(const char *bytes, size_t size_bytes)
+{
     for (size_t i = 0; i < size_bytes; i++) {
         if (bytes[i] < 0x20 || bytes[i] > 0x7e) {
             return false;
@@ -216,20 +240,25 @@ static bool is_printable(const char *bytes, size_t size_bytes) {
     return size_bytes == 0 || (bytes[0] != ' ' && bytes[size_bytes - 1] != ' ');
 }
 
-enum weft_status weft_grpc_metadata_to_fields(const struct weft_grpc_metadata *metadata, size_t count,
-                                              struct weft_http_field *fields, size_t capacity,
-                                              struct weft_text *scratch, struct weft_error **error) {
+enum weft_status weft_grpc_metadata_to_fields(const struct weft_grpc_metadata *metadata,
+                                              size_t count, struct weft_http_field *fields,
+                                              size_t capacity, struct weft_text *scratch,
+                                              struct weft_error **error)
+{
     if (count > capacity) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "more than %zu items of metadata", capacity);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "more than %zu items of metadata",
+                              capacity);
     }
     for (size_t i = 0; i < count; i++) {
         if (!is_name(metadata[i].name)) {
-            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "\"%s\" is no name for metadata", metadata[i].name);
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "\"%s\" is no name for metadata",
+                                  metadata[i].name);
         }
         if (is_binary(metadata[i].name)) {
             append_base64(scratch, metadata[i].value, metadata[i].value_size_bytes);
         } else if (!is_printable(metadata[i].value, metadata[i].value_size_bytes)) {
-            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "the value of metadata \"%s\" is not printable ASCII",
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                  "the value of metadata \"%s\" is not printable ASCII",
                                   metadata[i].name);
         }
     }
@@ -254,7 +283,8 @@ enum weft_status weft_grpc_metadata_to_fields(const struct weft_grpc_metadata *m
     return WEFT_OK;
 }
 
-bool weft_grpc_encoding_parse(const char *name, enum weft_grpc_encoding *ret_encoding) {
+bool weft_grpc_encoding_parse(const char *name, enum weft_grpc_encoding *ret_encoding)
+{
     if (strcmp(name, "identity") == 0) {
         *ret_encoding = WEFT_GRPC_IDENTITY;
         return true;

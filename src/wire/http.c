@@ -15,10 +15,13 @@ enum { PREFACE_BYTES = sizeof(preface) - 1 };
 /* How fast the buckets of useless frames leak: as nghttp2 does with resets. */
 enum { BUCKET_LEAK_PER_S = 33 };
 
-/* --- Life -------------------------------------------------------------------------------------------------------- */
+/* --- Life
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct weft_http *connection_new(struct weft_http_shared *shared, const char *scheme,
-                                        const struct weft_http_events *events, void *context) {
+                                        const struct weft_http_events *events, void *context)
+{
     struct weft_http *http = calloc(1, sizeof(*http));
     if (http != NULL) {
         http->shared = shared;
@@ -30,7 +33,9 @@ static struct weft_http *connection_new(struct weft_http_shared *shared, const c
     return http;
 }
 
-static enum weft_status set_version(struct weft_http *http, enum weft_http_version version, struct weft_error **error) {
+static enum weft_status set_version(struct weft_http *http, enum weft_http_version version,
+                                    struct weft_error **error)
+{
     enum weft_status status =
         version == WEFT_HTTP_2 ? weft_http2_start(http, error) : weft_http1_start(http, error);
     if (status == WEFT_OK) {
@@ -41,8 +46,9 @@ static enum weft_status set_version(struct weft_http *http, enum weft_http_versi
 }
 
 enum weft_status weft_http_new_server(struct weft_http_shared *shared, const char *scheme,
-                                      const struct weft_http_events *events, void *context, struct weft_http **ret_http,
-                                      struct weft_error **error) {
+                                      const struct weft_http_events *events, void *context,
+                                      struct weft_http **ret_http, struct weft_error **error)
+{
     struct weft_http *http = connection_new(shared, scheme, events, context);
     if (http == NULL) {
         return weft_error_set_out_of_memory(error);
@@ -52,9 +58,11 @@ enum weft_status weft_http_new_server(struct weft_http_shared *shared, const cha
     return WEFT_OK;
 }
 
-enum weft_status weft_http_new_client(struct weft_http_shared *shared, enum weft_http_version version,
-                                      const char *scheme, const struct weft_http_events *events, void *context,
-                                      struct weft_http **ret_http, struct weft_error **error) {
+enum weft_status weft_http_new_client(struct weft_http_shared *shared,
+                                      enum weft_http_version version, const char *scheme,
+                                      const struct weft_http_events *events, void *context,
+                                      struct weft_http **ret_http, struct weft_error **error)
+{
     struct weft_http *http = connection_new(shared, scheme, events, context);
     if (http == NULL) {
         return weft_error_set_out_of_memory(error);
@@ -68,15 +76,18 @@ enum weft_status weft_http_new_client(struct weft_http_shared *shared, enum weft
     return WEFT_OK;
 }
 
-static void release_offered(struct weft_http *http, size_t read_bytes) {
+static void release_offered(struct weft_http *http, size_t read_bytes)
+{
     if (http->read_buffer != NULL) {
-        weft_http_shared_give_read_buffer(http->shared, steal(&http->read_buffer), http->read_offset + read_bytes);
+        weft_http_shared_give_read_buffer(http->shared, steal(&http->read_buffer),
+                                          http->read_offset + read_bytes);
     }
     weft_buffer_unref(steal(&http->direct_buffer));
     http->offered_count = 0;
 }
 
-void weft_http_free(struct weft_http *http) {
+void weft_http_free(struct weft_http *http)
+{
     if (http == NULL) {
         return;
     }
@@ -89,7 +100,8 @@ void weft_http_free(struct weft_http *http) {
     free(http);
 }
 
-void weft_http_disconnect(struct weft_http *http, bool clean_end) {
+void weft_http_disconnect(struct weft_http *http, bool clean_end)
+{
     weft_assert(!http->inside);
     if (http->disconnected) {
         return;
@@ -112,26 +124,35 @@ void weft_http_disconnect(struct weft_http *http, bool clean_end) {
     http->inside = false;
 }
 
-/* --- Receiving --------------------------------------------------------------------------------------------------- */
+/* --- Receiving
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-bool weft_http_wants_receive(const struct weft_http *http) {
-    return !http->failed && !http->disconnected && (http->protocol == NULL || http->protocol->wants_receive(http));
+bool weft_http_wants_receive(const struct weft_http *http)
+{
+    return !http->failed && !http->disconnected &&
+           (http->protocol == NULL || http->protocol->wants_receive(http));
 }
 
-static void offer(struct weft_http *http, void *memory, size_t size_bytes) {
+static void offer(struct weft_http *http, void *memory, size_t size_bytes)
+{
     http->offered[http->offered_count++] = (struct iovec){memory, size_bytes};
 }
 
-static bool offer_read_buffer(struct weft_http *http) {
+static bool offer_read_buffer(struct weft_http *http)
+{
     http->read_buffer = weft_http_shared_read_buffer(http->shared, &http->read_offset);
     if (http->read_buffer == NULL) {
         return false;
     }
-    offer(http, http->read_buffer->data + http->read_offset, WEFT_HTTP_READ_BYTES - http->read_offset);
+    offer(http, http->read_buffer->data + http->read_offset,
+          WEFT_HTTP_READ_BYTES - http->read_offset);
     return true;
 }
 
-int weft_http_receive_vector(struct weft_http *http, struct iovec *vector, int capacity, struct weft_error **error) {
+int weft_http_receive_vector(struct weft_http *http, struct iovec *vector, int capacity,
+                             struct weft_error **error)
+{
     weft_assert(!http->inside && http->offered_count == 0 && capacity > 0);
     if (!weft_http_wants_receive(http)) {
         return 0;
@@ -139,7 +160,8 @@ int weft_http_receive_vector(struct weft_http *http, struct iovec *vector, int c
     size_t landing_bytes = 0;
     size_t head_bytes = 0;
     if (http->protocol != NULL) {
-        struct weft_http_stream *stream = http->protocol->landing(http, &landing_bytes, &head_bytes);
+        struct weft_http_stream *stream =
+            http->protocol->landing(http, &landing_bytes, &head_bytes);
         if (stream != NULL) {
             http->direct_buffer = weft_buffer_ref(stream->landing.buffer);
             offer(http, stream->landing.next, landing_bytes);
@@ -160,7 +182,8 @@ int weft_http_receive_vector(struct weft_http *http, struct iovec *vector, int c
 
 /* The first bytes of a server's connection say which version it is. */
 static enum weft_status detect(struct weft_http *http, const uint8_t **data, size_t *size_bytes,
-                               struct weft_error **error) {
+                               struct weft_error **error)
+{
     while (*size_bytes > 0 && http->preface_matched < PREFACE_BYTES &&
            **data == (uint8_t)preface[http->preface_matched]) {
         http->preface_matched++;
@@ -184,17 +207,21 @@ static enum weft_status detect(struct weft_http *http, const uint8_t **data, siz
 }
 
 static enum weft_status feed(struct weft_http *http, const uint8_t *data, size_t size_bytes,
-                             struct weft_error **error) {
+                             struct weft_error **error)
+{
     if (http->protocol == NULL) {
         enum weft_status status = detect(http, &data, &size_bytes, error);
         if (status != WEFT_OK) {
             return status;
         }
     }
-    return size_bytes > 0 && !http->failed ? http->protocol->receive(http, data, size_bytes, error) : WEFT_OK;
+    return size_bytes > 0 && !http->failed ? http->protocol->receive(http, data, size_bytes, error)
+                                           : WEFT_OK;
 }
 
-enum weft_status weft_http_received(struct weft_http *http, size_t size_bytes, struct weft_error **error) {
+enum weft_status weft_http_received(struct weft_http *http, size_t size_bytes,
+                                    struct weft_error **error)
+{
     weft_assert(!http->inside);
     http->inside = true;
     enum weft_status status = WEFT_OK;
@@ -224,47 +251,60 @@ enum weft_status weft_http_received(struct weft_http *http, size_t size_bytes, s
     return status;
 }
 
-/* --- The connection ---------------------------------------------------------------------------------------------- */
+/* --- The connection
+ * ---------------------------------------------------------------------------------------------- */
 
-bool weft_http_wants_send(const struct weft_http *http) {
-    return !http->disconnected && (http->batch != NULL || (http->protocol != NULL && http->protocol->wants_send(http)));
+bool weft_http_wants_send(const struct weft_http *http)
+{
+    return !http->disconnected &&
+           (http->batch != NULL || (http->protocol != NULL && http->protocol->wants_send(http)));
 }
 
-bool weft_http_is_done(const struct weft_http *http) {
+bool weft_http_is_done(const struct weft_http *http)
+{
     return http->disconnected || http->failed ||
            (http->protocol == NULL ? http->going_away : http->protocol->is_done(http));
 }
 
-enum weft_http_version weft_http_version(const struct weft_http *http) {
+enum weft_http_version weft_http_version(const struct weft_http *http)
+{
     return http->version;
 }
 
-bool weft_http_is_server(const struct weft_http *http) {
+bool weft_http_is_server(const struct weft_http *http)
+{
     return http->is_server;
 }
 
-const char *weft_http_scheme(const struct weft_http *http) {
+const char *weft_http_scheme(const struct weft_http *http)
+{
     return http->scheme;
 }
 
-size_t weft_http_streams_count(const struct weft_http *http) {
+size_t weft_http_streams_count(const struct weft_http *http)
+{
     return http->streams_count;
 }
 
-struct weft_http_shared *weft_http_shared(const struct weft_http *http) {
+struct weft_http_shared *weft_http_shared(const struct weft_http *http)
+{
     return http->shared;
 }
 
-bool weft_http_can_open(const struct weft_http *http) {
+bool weft_http_can_open(const struct weft_http *http)
+{
     return !http->is_server && !http->failed && !http->disconnected && !http->going_away &&
            http->protocol->can_open(http);
 }
 
-bool weft_http_ping(struct weft_http *http) {
-    return http->protocol != NULL && !http->failed && !http->disconnected && http->protocol->ping(http);
+bool weft_http_ping(struct weft_http *http)
+{
+    return http->protocol != NULL && !http->failed && !http->disconnected &&
+           http->protocol->ping(http);
 }
 
-void weft_http_goaway(struct weft_http *http) {
+void weft_http_goaway(struct weft_http *http)
+{
     if (!http->failed && !http->disconnected) {
         if (http->protocol != NULL) {
             http->protocol->goaway(http);
@@ -275,10 +315,12 @@ void weft_http_goaway(struct weft_http *http) {
 
 enum weft_status weft_http_open(struct weft_http *http, const struct weft_http_head *head, bool end,
                                 const struct weft_http_stream_events *events, void *context,
-                                struct weft_http_stream **ret_stream, struct weft_error **error) {
+                                struct weft_http_stream **ret_stream, struct weft_error **error)
+{
     weft_assert(!http->is_server);
     if (!weft_http_can_open(http)) {
-        return weft_error_set(error, WEFT_UNAVAILABLE, "the connection takes no further request now");
+        return weft_error_set(error, WEFT_UNAVAILABLE,
+                              "the connection takes no further request now");
     }
     struct weft_http_stream *stream = weft_http_stream_new(http);
     if (stream == NULL) {
@@ -298,9 +340,12 @@ enum weft_status weft_http_open(struct weft_http *http, const struct weft_http_h
     return WEFT_OK;
 }
 
-/* --- Floods ------------------------------------------------------------------------------------------------------ */
+/* --- Floods
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-static void leak_buckets(struct weft_http *http) {
+static void leak_buckets(struct weft_http *http)
+{
     if (http->shared->clock == NULL) {
         return;
     }
@@ -312,27 +357,34 @@ static void leak_buckets(struct weft_http *http) {
     if (leaked > 0) {
         http->buckets_leaked_ns = now_ns;
         for (int i = 0; i < WEFT_HTTP_BUCKETS_COUNT; i++) {
-            weft_http_bucket_take(http, (enum weft_http_bucket)i, leaked > UINT32_MAX ? UINT32_MAX : (uint32_t)leaked);
+            weft_http_bucket_take(http, (enum weft_http_bucket)i,
+                                  leaked > UINT32_MAX ? UINT32_MAX : (uint32_t)leaked);
         }
     }
 }
 
-bool weft_http_bucket_add(struct weft_http *http, enum weft_http_bucket bucket) {
+bool weft_http_bucket_add(struct weft_http *http, enum weft_http_bucket bucket)
+{
     /* The clock is only asked when it could matter. */
-    if (http->buckets[bucket] == WEFT_HTTP_IDLE_FRAMES_MAX / 2 || http->buckets[bucket] >= WEFT_HTTP_IDLE_FRAMES_MAX) {
+    if (http->buckets[bucket] == WEFT_HTTP_IDLE_FRAMES_MAX / 2 ||
+        http->buckets[bucket] >= WEFT_HTTP_IDLE_FRAMES_MAX) {
         leak_buckets(http);
     }
     return ++http->buckets[bucket] <= WEFT_HTTP_IDLE_FRAMES_MAX;
 }
 
-void weft_http_bucket_take(struct weft_http *http, enum weft_http_bucket bucket, uint32_t count) {
+void weft_http_bucket_take(struct weft_http *http, enum weft_http_bucket bucket, uint32_t count)
+{
     http->buckets[bucket] -= count < http->buckets[bucket] ? count : http->buckets[bucket];
 }
 
-/* --- Fields ------------------------------------------------------------------------------------------------------ */
+/* --- Fields
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-const struct weft_http_field *weft_http_field_find(const struct weft_http_field *fields, size_t fields_count,
-                                                   const char *name) {
+const struct weft_http_field *weft_http_field_find(const struct weft_http_field *fields,
+                                                   size_t fields_count, const char *name)
+{
     size_t length = strlen(name);
     for (size_t i = 0; i < fields_count; i++) {
         if (fields[i].name_length == length && memcmp(fields[i].name, name, length) == 0) {
@@ -342,7 +394,9 @@ const struct weft_http_field *weft_http_field_find(const struct weft_http_field 
     return NULL;
 }
 
-const char *weft_http_head_value(const struct weft_http_head *head, const char *name) {
-    const struct weft_http_field *field = weft_http_field_find(head->fields, head->fields_count, name);
+const char *weft_http_head_value(const struct weft_http_head *head, const char *name)
+{
+    const struct weft_http_field *field =
+        weft_http_field_find(head->fields, head->fields_count, name);
     return field != NULL ? field->value : NULL;
 }

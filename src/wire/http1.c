@@ -6,7 +6,8 @@
 
 #include "base/assert.h"
 
-/* HTTP/1.1: where messages begin and end, and whose turn it is. RFC 9112 unless another source is named. */
+/* HTTP/1.1: where messages begin and end, and whose turn it is. RFC 9112 unless another source is
+ * named. */
 
 /* The longest line with a chunk's size that makes sense: 15 digits are an exabyte. */
 enum { CHUNK_DIGITS_MAX = 15 };
@@ -14,26 +15,32 @@ enum { CHUNK_DIGITS_MAX = 15 };
 /* A head with its request line. */
 enum { HEAD_TEXT_MAX_BYTES = WEFT_HTTP_HEAD_MAX_BYTES + WEFT_HTTP_PATH_MAX_BYTES + 1024 };
 
-static enum weft_status refuse(struct weft_http *http, int status, const char *reason, struct weft_error **error) {
+static enum weft_status refuse(struct weft_http *http, int status, const char *reason,
+                               struct weft_error **error)
+{
     http->failed = true;
     weft_http1_refuse(http, status, reason);
     return weft_error_set(error, WEFT_INVALID_ARGUMENT, "HTTP/1.1: %s", reason);
 }
 
-static enum weft_status out_of_memory(struct weft_http *http, struct weft_error **error) {
+static enum weft_status out_of_memory(struct weft_http *http, struct weft_error **error)
+{
     http->failed = true;
     return weft_error_set_out_of_memory(error);
 }
 
-/* --- The order of messages --------------------------------------------------------------------------------------- */
+/* --- The order of messages
+ * --------------------------------------------------------------------------------------- */
 
-static void close_stream(struct weft_http *http, const struct weft_http_close *close) {
+static void close_stream(struct weft_http *http, const struct weft_http_close *close)
+{
     struct weft_http_stream *stream = http->http1->stream;
     http->http1->stream = NULL;
     weft_http_stream_close(stream, close);
 }
 
-static void next_message(struct weft_http1 *http1) {
+static void next_message(struct weft_http1 *http1)
+{
     if (!http1->keep_alive) {
         http1->done = true;
     }
@@ -45,16 +52,19 @@ static void next_message(struct weft_http1 *http1) {
     http1->continue_due = false;
 }
 
-void weft_http1_advance(struct weft_http *http) {
+void weft_http1_advance(struct weft_http *http)
+{
     struct weft_http1 *http1 = http->http1;
     struct weft_http_stream *stream = http1->stream;
     if (stream != NULL && stream->reset) {
         http1->done = true;
-        close_stream(http, &(struct weft_http_close){.status = WEFT_CANCELLED, .code = WEFT_HTTP_CANCEL});
+        close_stream(http,
+                     &(struct weft_http_close){.status = WEFT_CANCELLED, .code = WEFT_HTTP_CANCEL});
         return;
     }
     if (stream != NULL && stream->remote_done && !stream->local_done && !http->is_server) {
-        /* The answer is complete; the rest of our request helps nobody, and the connection is lost with it. */
+        /* The answer is complete; the rest of our request helps nobody, and the connection is lost
+         * with it. */
         http1->keep_alive = false;
         stream->send_cut = true;
         weft_http_parts_fini(&stream->queue);
@@ -73,7 +83,8 @@ void weft_http1_advance(struct weft_http *http) {
 }
 
 /* The message that is being received has ended. */
-static void end_message(struct weft_http *http) {
+static void end_message(struct weft_http *http)
+{
     struct weft_http1 *http1 = http->http1;
     http1->phase = WEFT_HTTP1_COMPLETE;
     if (http1->stream != NULL) {
@@ -82,14 +93,18 @@ static void end_message(struct weft_http *http) {
     weft_http1_advance(http);
 }
 
-/* --- Heads ------------------------------------------------------------------------------------------------------- */
+/* --- Heads
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static bool has_no_body(const struct weft_http_stream *stream) {
+static bool has_no_body(const struct weft_http_stream *stream)
+{
     int status = stream->head.status;
     return stream->head_method || status == 204 || status == 304;
 }
 
-static void start_body(struct weft_http *http, const struct weft_http1_head *head) {
+static void start_body(struct weft_http *http, const struct weft_http1_head *head)
+{
     struct weft_http1 *http1 = http->http1;
     if (!http->is_server && has_no_body(http1->stream)) {
         end_message(http);
@@ -106,7 +121,8 @@ static void start_body(struct weft_http *http, const struct weft_http1_head *hea
     }
 }
 
-static struct weft_http_stream *stream_for_head(struct weft_http *http) {
+static struct weft_http_stream *stream_for_head(struct weft_http *http)
+{
     if (http->is_server) {
         http->http1->stream = weft_http_stream_new(http);
     }
@@ -114,7 +130,9 @@ static struct weft_http_stream *stream_for_head(struct weft_http *http) {
 }
 
 /* A whole head has come. */
-static enum weft_status take_head(struct weft_http *http, const char *text, size_t length, struct weft_error **error) {
+static enum weft_status take_head(struct weft_http *http, const char *text, size_t length,
+                                  struct weft_error **error)
+{
     struct weft_http1 *http1 = http->http1;
     http1->lines = (struct weft_http1_lines){0};
     if (length == 2) {
@@ -144,18 +162,21 @@ static enum weft_status take_head(struct weft_http *http, const char *text, size
     }
     http1->keep_alive = http1->keep_alive && head.keep_alive;
     http1->peer_is_1_0 = head.is_1_0;
-    bool waits = http->is_server && head.expects_continue && (head.chunked || head.content_length > 0);
+    bool waits =
+        http->is_server && head.expects_continue && (head.chunked || head.content_length > 0);
     weft_http_stream_tell_head(stream);
     if (http1->stream != NULL && waits) {
         http1->continue_due = !stream->responded;
-        http1->keep_alive = http1->keep_alive && !stream->responded; /* whether a body follows is open */
+        http1->keep_alive =
+            http1->keep_alive && !stream->responded; /* whether a body follows is open */
     }
     start_body(http, &head);
     return WEFT_OK;
 }
 
 static enum weft_status take_trailers(struct weft_http *http, const char *text, size_t length,
-                                      struct weft_error **error) {
+                                      struct weft_error **error)
+{
     http->http1->lines = (struct weft_http1_lines){0};
     if (http->http1->stream != NULL && length > 2) {
         const char *refusal = NULL;
@@ -170,9 +191,12 @@ static enum weft_status take_trailers(struct weft_http *http, const char *text, 
     return WEFT_OK;
 }
 
-/* Collects lines up to the blank one. Mostly they come in one read and are parsed where they are. */
-static enum weft_status receive_lines(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t *ret_used,
-                                      struct weft_error **error) {
+/* Collects lines up to the blank one. Mostly they come in one read and are parsed where they are.
+ */
+static enum weft_status receive_lines(struct weft_http *http, const uint8_t *data,
+                                      size_t size_bytes, size_t *ret_used,
+                                      struct weft_error **error)
+{
     struct weft_http1 *http1 = http->http1;
     bool complete = false;
     const char *refusal = NULL;
@@ -197,15 +221,19 @@ static enum weft_status receive_lines(struct weft_http *http, const uint8_t *dat
     http1->collected = (struct weft_text){0};
     const char *text = collected.length > 0 ? collected.data : (const char *)data;
     size_t length = collected.length > 0 ? collected.length : used;
-    enum weft_status status = http1->phase == WEFT_HTTP1_HEAD ? take_head(http, text, length, error)
-                                                              : take_trailers(http, text, length, error);
+    enum weft_status status = http1->phase == WEFT_HTTP1_HEAD
+                                  ? take_head(http, text, length, error)
+                                  : take_trailers(http, text, length, error);
     weft_text_fini(&collected);
     return status;
 }
 
-/* --- Bodies ------------------------------------------------------------------------------------------------------ */
+/* --- Bodies
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-static void take_body(struct weft_http *http, const uint8_t *data, size_t size_bytes) {
+static void take_body(struct weft_http *http, const uint8_t *data, size_t size_bytes)
+{
     struct weft_http1 *http1 = http->http1;
     if (http1->stream != NULL) {
         weft_http_stream_body(http1->stream, data, size_bytes);
@@ -217,10 +245,12 @@ static void take_body(struct weft_http *http, const uint8_t *data, size_t size_b
     }
 }
 
-static enum weft_status receive_counted(struct weft_http *http, const uint8_t *data, size_t size_bytes,
-                                        size_t *ret_used) {
+static enum weft_status receive_counted(struct weft_http *http, const uint8_t *data,
+                                        size_t size_bytes, size_t *ret_used)
+{
     struct weft_http1 *http1 = http->http1;
-    size_t part_bytes = size_bytes < http1->body_left_bytes ? size_bytes : (size_t)http1->body_left_bytes;
+    size_t part_bytes =
+        size_bytes < http1->body_left_bytes ? size_bytes : (size_t)http1->body_left_bytes;
     *ret_used = part_bytes;
     http1->body_left_bytes -= part_bytes;
     take_body(http, data, part_bytes);
@@ -232,16 +262,19 @@ static enum weft_status receive_counted(struct weft_http *http, const uint8_t *d
     return WEFT_OK;
 }
 
-static int hex_digit(uint8_t byte) {
+static int hex_digit(uint8_t byte)
+{
     return byte >= '0' && byte <= '9'   ? byte - '0'
            : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
            : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
                                         : -1;
 }
 
-/* "1f" CRLF, one byte a call. Extensions (";name=value") are refused: nobody needs them, and they are read
- * differently. */
-static enum weft_status receive_chunk_line(struct weft_http *http, uint8_t byte, struct weft_error **error) {
+/* "1f" CRLF, one byte a call. Extensions (";name=value") are refused: nobody needs them, and they
+ * are read differently. */
+static enum weft_status receive_chunk_line(struct weft_http *http, uint8_t byte,
+                                           struct weft_error **error)
+{
     struct weft_http1 *http1 = http->http1;
     struct weft_http1_lines *lines = &http1->lines;
     if (byte == '\n' && lines->after_return) {
@@ -262,7 +295,9 @@ static enum weft_status receive_chunk_line(struct weft_http *http, uint8_t byte,
     return WEFT_OK;
 }
 
-static enum weft_status receive_chunk_end(struct weft_http *http, uint8_t byte, struct weft_error **error) {
+static enum weft_status receive_chunk_end(struct weft_http *http, uint8_t byte,
+                                          struct weft_error **error)
+{
     struct weft_http1_lines *lines = &http->http1->lines;
     if (byte == '\r' && !lines->after_return) {
         lines->after_return = true;
@@ -276,11 +311,14 @@ static enum weft_status receive_chunk_end(struct weft_http *http, uint8_t byte, 
     return WEFT_OK;
 }
 
-/* --- Bytes ------------------------------------------------------------------------------------------------------- */
+/* --- Bytes
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* The next request came before the answer to this one: it waits. */
-static enum weft_status keep_ahead(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t *ret_used,
-                                   struct weft_error **error) {
+static enum weft_status keep_ahead(struct weft_http *http, const uint8_t *data, size_t size_bytes,
+                                   size_t *ret_used, struct weft_error **error)
+{
     struct weft_http1 *http1 = http->http1;
     if (!http->is_server) {
         return refuse(http, 400, "more than the answer", error);
@@ -294,8 +332,9 @@ static enum weft_status keep_ahead(struct weft_http *http, const uint8_t *data, 
     return weft_slice_copy(data, size_bytes, &http1->ahead) ? WEFT_OK : out_of_memory(http, error);
 }
 
-static enum weft_status receive_some(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t *ret_used,
-                                     struct weft_error **error) {
+static enum weft_status receive_some(struct weft_http *http, const uint8_t *data, size_t size_bytes,
+                                     size_t *ret_used, struct weft_error **error)
+{
     *ret_used = 1;
     switch (http->http1->phase) {
     case WEFT_HTTP1_HEAD:
@@ -319,7 +358,8 @@ static enum weft_status receive_some(struct weft_http *http, const uint8_t *data
 }
 
 static enum weft_status receive(struct weft_http *http, const uint8_t *data, size_t size_bytes,
-                                struct weft_error **error) {
+                                struct weft_error **error)
+{
     while (size_bytes > 0 && !http->http1->done && !http->failed) {
         size_t used = 0;
         enum weft_status status = receive_some(http, data, size_bytes, &used, error);
@@ -332,9 +372,11 @@ static enum weft_status receive(struct weft_http *http, const uint8_t *data, siz
     return WEFT_OK;
 }
 
-void weft_http1_go_on(struct weft_http *http) {
+void weft_http1_go_on(struct weft_http *http)
+{
     struct weft_http1 *http1 = http->http1;
-    while (http1->ahead.size_bytes > 0 && http1->phase != WEFT_HTTP1_COMPLETE && !http->failed && !http1->done) {
+    while (http1->ahead.size_bytes > 0 && http1->phase != WEFT_HTTP1_COMPLETE && !http->failed &&
+           !http1->done) {
         struct weft_slice ahead = http1->ahead;
         http1->ahead = (struct weft_slice){0};
         http->feeding = ahead.buffer;
@@ -346,7 +388,9 @@ void weft_http1_go_on(struct weft_http *http) {
     }
 }
 
-static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size_bytes, size_t *ret_head_bytes) {
+static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size_bytes,
+                                        size_t *ret_head_bytes)
+{
     struct weft_http1 *http1 = http->http1;
     struct weft_http_stream *stream = http1->stream;
     *ret_head_bytes = 0;
@@ -355,22 +399,27 @@ static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size
         return NULL;
     }
     size_t left_bytes = stream->landing.left_bytes;
-    *ret_size_bytes = left_bytes < http1->body_left_bytes ? left_bytes : (size_t)http1->body_left_bytes;
+    *ret_size_bytes =
+        left_bytes < http1->body_left_bytes ? left_bytes : (size_t)http1->body_left_bytes;
     return stream;
 }
 
-static bool wants_receive(const struct weft_http *http) {
+static bool wants_receive(const struct weft_http *http)
+{
     const struct weft_http1 *http1 = http->http1;
     const struct weft_http_stream *stream = http1->stream;
     return !http1->done && http1->ahead.size_bytes == 0 &&
            (stream == NULL || stream->unconsumed_bytes < (size_t)stream->window_bytes);
 }
 
-/* --- Small entries of the table ---------------------------------------------------------------------------------- */
+/* --- Small entries of the table
+ * ---------------------------------------------------------------------------------- */
 
-static void disconnect(struct weft_http *http, bool clean_end) {
+static void disconnect(struct weft_http *http, bool clean_end)
+{
     struct weft_http1 *http1 = http->http1;
-    if (http1->stream != NULL && http1->phase == WEFT_HTTP1_UNTIL_END && clean_end && !http->failed) {
+    if (http1->stream != NULL && http1->phase == WEFT_HTTP1_UNTIL_END && clean_end &&
+        !http->failed) {
         http1->stream->local_done = true;
         end_message(http);
     }
@@ -378,43 +427,53 @@ static void disconnect(struct weft_http *http, bool clean_end) {
     http1->done = true;
 }
 
-static bool is_done(const struct weft_http *http) {
+static bool is_done(const struct weft_http *http)
+{
     const struct weft_http1 *http1 = http->http1;
-    return http1->done || (http->going_away && http1->stream == NULL && http1->phase == WEFT_HTTP1_HEAD);
+    return http1->done ||
+           (http->going_away && http1->stream == NULL && http1->phase == WEFT_HTTP1_HEAD);
 }
 
-static bool can_open(const struct weft_http *http) {
-    return http->http1->stream == NULL && !http->http1->done && http->http1->phase == WEFT_HTTP1_HEAD;
+static bool can_open(const struct weft_http *http)
+{
+    return http->http1->stream == NULL && !http->http1->done &&
+           http->http1->phase == WEFT_HTTP1_HEAD;
 }
 
-static void reset(struct weft_http_stream *stream, enum weft_http_code code) {
+static void reset(struct weft_http_stream *stream, enum weft_http_code code)
+{
     (void)code;
     struct weft_http1 *http1 = stream->http->http1;
     http1->keep_alive = false;
     weft_slice_fini(&http1->head_out);
 }
 
-static void consumed(struct weft_http_stream *stream, size_t size_bytes) {
+static void consumed(struct weft_http_stream *stream, size_t size_bytes)
+{
     (void)size_bytes;
     /* The host asks for wants_receive after flushing. */
     weft_http_note_output(stream->http);
 }
 
-static void expect(struct weft_http_stream *stream, size_t window_bytes) {
+static void expect(struct weft_http_stream *stream, size_t window_bytes)
+{
     (void)window_bytes;
     weft_http_note_output(stream->http);
 }
 
-static void goaway(struct weft_http *http) {
+static void goaway(struct weft_http *http)
+{
     http->http1->keep_alive = false;
 }
 
-static bool ping(struct weft_http *http) {
+static bool ping(struct weft_http *http)
+{
     (void)http;
     return false;
 }
 
-static void http1_free(struct weft_http *http) {
+static void http1_free(struct weft_http *http)
+{
     struct weft_http1 *http1 = http->http1;
     weft_text_fini(&http1->collected);
     weft_slice_fini(&http1->ahead);
@@ -424,7 +483,8 @@ static void http1_free(struct weft_http *http) {
     http->http1 = NULL;
 }
 
-enum weft_status weft_http1_start(struct weft_http *http, struct weft_error **error) {
+enum weft_status weft_http1_start(struct weft_http *http, struct weft_error **error)
+{
     http->http1 = calloc(1, sizeof(*http->http1));
     if (http->http1 == NULL) {
         return weft_error_set_out_of_memory(error);

@@ -3,19 +3,20 @@
 #define WEFT_WIRE_HTTP1_H
 
 /*
- * The parts of HTTP/1.1: http1.c (framing and the order of messages), http1_head.c (heads, by llhttp, with our checks
- * around it), http1_send.c. Private to them; threads as in http.h.
+ * The parts of HTTP/1.1: http1.c (framing and the order of messages), http1_head.c (heads, by
+ * llhttp, with our checks around it), http1_send.c. Private to them; threads as in http.h.
  *
- * Where a message ends is decided by our own strict code alone; llhttp reads one complete head at a time. What the two
- * could understand differently (RFC 9112 section 11.2: smuggling) is refused: bare LF and CR, folded lines, both
- * lengths, several lengths, chunk extensions, transfer codings other than "chunked".
+ * Where a message ends is decided by our own strict code alone; llhttp reads one complete head at a
+ * time. What the two could understand differently (RFC 9112 section 11.2: smuggling) is refused:
+ * bare LF and CR, folded lines, both lengths, several lengths, chunk extensions, transfer codings
+ * other than "chunked".
  */
 
 #include "base/text.h"
 #include "wire/http_private.h"
 
-/* The rest of a request's body that we still read when it was answered early, so that the connection can be kept; for
- * more a new connection is cheaper. */
+/* The rest of a request's body that we still read when it was answered early, so that the
+ * connection can be kept; for more a new connection is cheaper. */
 enum { WEFT_HTTP1_DISCARD_MAX_BYTES = 256 * 1024 };
 
 enum weft_http1_phase {
@@ -66,22 +67,24 @@ struct weft_http1_head {
     const char *refusal;
 };
 
-/* Follows bytes up to the blank line. Returns how many of them belong to it; *ret_complete says whether it ended there,
- * *ret_refusal is set where a line is malformed. */
-size_t weft_http1_lines_follow(struct weft_http1_lines *lines, const uint8_t *data, size_t size_bytes,
-                               bool *ret_complete, const char **ret_refusal);
-/* Reads a whole head into the stream's. False if out of memory; whether it is acceptable is in *ret_head. */
-WEFT_MUST_CHECK bool weft_http1_head_read(struct weft_http_stream *stream, const char *head, size_t length,
-                                          struct weft_http1_head *ret_head);
+/* Follows bytes up to the blank line. Returns how many of them belong to it; *ret_complete says
+ * whether it ended there, *ret_refusal is set where a line is malformed. */
+size_t weft_http1_lines_follow(struct weft_http1_lines *lines, const uint8_t *data,
+                               size_t size_bytes, bool *ret_complete, const char **ret_refusal);
+/* Reads a whole head into the stream's. False if out of memory; whether it is acceptable is in
+ * *ret_head. */
+WEFT_MUST_CHECK bool weft_http1_head_read(struct weft_http_stream *stream, const char *head,
+                                          size_t length, struct weft_http1_head *ret_head);
 /* Reads whole trailers (with the blank line). */
-WEFT_MUST_CHECK bool weft_http1_trailers_read(struct weft_http_stream *stream, const char *trailers, size_t length,
-                                              const char **ret_refusal);
+WEFT_MUST_CHECK bool weft_http1_trailers_read(struct weft_http_stream *stream, const char *trailers,
+                                              size_t length, const char **ret_refusal);
 
 void weft_http1_fill(struct weft_http *http);
 bool weft_http1_wants_send(const struct weft_http *http);
-enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                 struct weft_error **error);
-enum weft_status weft_http1_respond(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
+enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct weft_http_head *head,
+                                 bool end, struct weft_error **error);
+enum weft_status weft_http1_respond(struct weft_http_stream *stream,
+                                    const struct weft_http_head *head, bool end,
                                     struct weft_error **error);
 void weft_http1_queued(struct weft_http_stream *stream);
 /* Says why and that the connection ends. */

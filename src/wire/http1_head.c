@@ -4,9 +4,12 @@
 
 #include "wire/http1.h"
 
-/* --- Lines ------------------------------------------------------------------------------------------------------- */
+/* --- Lines
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static const char *check_byte(const struct weft_http1_lines *lines, uint8_t byte) {
+static const char *check_byte(const struct weft_http1_lines *lines, uint8_t byte)
+{
     if (lines->after_return) {
         return "a carriage return without line feed";
     }
@@ -22,8 +25,9 @@ static const char *check_byte(const struct weft_http1_lines *lines, uint8_t byte
     return NULL;
 }
 
-size_t weft_http1_lines_follow(struct weft_http1_lines *lines, const uint8_t *data, size_t size_bytes,
-                               bool *ret_complete, const char **ret_refusal) {
+size_t weft_http1_lines_follow(struct weft_http1_lines *lines, const uint8_t *data,
+                               size_t size_bytes, bool *ret_complete, const char **ret_refusal)
+{
     for (size_t i = 0; i < size_bytes; i++) {
         if (data[i] == '\n') {
             if (!lines->after_return) {
@@ -51,7 +55,9 @@ size_t weft_http1_lines_follow(struct weft_http1_lines *lines, const uint8_t *da
     return size_bytes;
 }
 
-/* --- llhttp ------------------------------------------------------------------------------------------------------ */
+/* --- llhttp
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* One head while llhttp reads it: it is complete, so every span comes in one piece. */
 struct reading {
@@ -70,7 +76,8 @@ struct reading {
     size_t codings_count;
 };
 
-static int refuse(struct reading *reading, int status, const char *reason) {
+static int refuse(struct reading *reading, int status, const char *reason)
+{
     if (reading->head->refusal_status == 0) {
         reading->head->refusal_status = status;
         reading->head->refusal = reason;
@@ -78,32 +85,39 @@ static int refuse(struct reading *reading, int status, const char *reason) {
     return -1;
 }
 
-static int on_method(llhttp_t *parser, const char *at, size_t length) {
+static int on_method(llhttp_t *parser, const char *at, size_t length)
+{
     struct reading *reading = parser->data;
     reading->method = at;
     reading->method_length = length;
     return 0;
 }
 
-static int on_url(llhttp_t *parser, const char *at, size_t length) {
+static int on_url(llhttp_t *parser, const char *at, size_t length)
+{
     struct reading *reading = parser->data;
     reading->target = at;
     reading->target_length = length;
-    return length <= WEFT_HTTP_PATH_MAX_BYTES ? 0 : refuse(reading, 414, "the request's target is too long");
+    return length <= WEFT_HTTP_PATH_MAX_BYTES
+               ? 0
+               : refuse(reading, 414, "the request's target is too long");
 }
 
-static int on_header_field(llhttp_t *parser, const char *at, size_t length) {
+static int on_header_field(llhttp_t *parser, const char *at, size_t length)
+{
     struct reading *reading = parser->data;
     reading->name = at;
     reading->name_length = length;
     return 0;
 }
 
-static bool equals(const char *text, size_t length, const char *word) {
+static bool equals(const char *text, size_t length, const char *word)
+{
     return strlen(word) == length && strncasecmp(text, word, length) == 0;
 }
 
-static bool parse_length(const char *text, size_t length, int64_t *ret_length) {
+static bool parse_length(const char *text, size_t length, int64_t *ret_length)
+{
     int64_t value = 0;
     if (length == 0 || length > 18) { /* below 2^63 */
         return false;
@@ -118,8 +132,10 @@ static bool parse_length(const char *text, size_t length, int64_t *ret_length) {
     return true;
 }
 
-/* Host's value becomes the authority and part of what access rules look at: nothing but a host and a port. */
-static bool is_host(const char *text, size_t length) {
+/* Host's value becomes the authority and part of what access rules look at: nothing but a host and
+ * a port. */
+static bool is_host(const char *text, size_t length)
+{
     for (size_t i = 0; i < length; i++) {
         if (memchr(" \t/?#@\\,<>\"{}|^`", text[i], 16) != NULL || (unsigned char)text[i] >= 0x80) {
             return false;
@@ -128,8 +144,10 @@ static bool is_host(const char *text, size_t length) {
     return true;
 }
 
-/* Fields that are about the connection or the framing. *ret_keep tells whether the host sees the field. */
-static int framing_field(struct reading *reading, const char *value, size_t length, bool *ret_keep) {
+/* Fields that are about the connection or the framing. *ret_keep tells whether the host sees the
+ * field. */
+static int framing_field(struct reading *reading, const char *value, size_t length, bool *ret_keep)
+{
     const char *name = reading->name;
     size_t name_length = reading->name_length;
     struct weft_http1_head *head = reading->head;
@@ -139,7 +157,9 @@ static int framing_field(struct reading *reading, const char *value, size_t leng
         if (head->content_length >= 0) {
             return refuse(reading, 400, "more than one Content-Length");
         }
-        return parse_length(value, length, &head->content_length) ? 0 : refuse(reading, 400, "a bad Content-Length");
+        return parse_length(value, length, &head->content_length)
+                   ? 0
+                   : refuse(reading, 400, "a bad Content-Length");
     }
     if (equals(name, name_length, "transfer-encoding")) {
         if (reading->codings_count++ > 0 || !equals(value, length, "chunked")) {
@@ -160,18 +180,21 @@ static int framing_field(struct reading *reading, const char *value, size_t leng
         equals(name, name_length, "proxy-connection") || equals(name, name_length, "upgrade")) {
         return 0;
     }
-    head->expects_continue |= equals(name, name_length, "expect") && equals(value, length, "100-continue");
+    head->expects_continue |=
+        equals(name, name_length, "expect") && equals(value, length, "100-continue");
     *ret_keep = true;
     return 0;
 }
 
-static int on_header_value(llhttp_t *parser, const char *at, size_t length) {
+static int on_header_value(llhttp_t *parser, const char *at, size_t length)
+{
     struct reading *reading = parser->data;
     while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t')) {
         length--;
     }
     bool keep = true;
-    if (reading->fields == &reading->stream->fields && framing_field(reading, at, length, &keep) != 0) {
+    if (reading->fields == &reading->stream->fields &&
+        framing_field(reading, at, length, &keep) != 0) {
         return -1;
     }
     if (!keep) {
@@ -186,7 +209,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length) {
     for (size_t i = 0; i < reading->name_length; i++) {
         name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
     }
-    switch (weft_http_fields_add(reading->stream, reading->fields, name, reading->name_length, value, length)) {
+    switch (weft_http_fields_add(reading->stream, reading->fields, name, reading->name_length,
+                                 value, length)) {
     case WEFT_HTTP_ADDED:
         return 0;
     case WEFT_HTTP_ADD_TOO_MUCH:
@@ -197,12 +221,14 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length) {
     }
 }
 
-static int on_headers_complete(llhttp_t *parser) {
+static int on_headers_complete(llhttp_t *parser)
+{
     struct reading *reading = parser->data;
     reading->complete = true;
     reading->head->is_1_0 = parser->http_minor == 0;
-    reading->head->keep_alive = (parser->flags & F_CONNECTION_CLOSE) == 0 &&
-                                (parser->http_minor > 0 || (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0);
+    reading->head->keep_alive =
+        (parser->flags & F_CONNECTION_CLOSE) == 0 &&
+        (parser->http_minor > 0 || (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0);
     reading->stream->head.status = parser->status_code;
     if (parser->http_major != 1 || parser->http_minor > 1) {
         return refuse(reading, 505, "this is not HTTP/1.1");
@@ -219,7 +245,8 @@ static const llhttp_settings_t settings = {
 };
 
 /* False if out of memory. */
-static bool run(struct reading *reading, llhttp_t *parser, const char *text, size_t length) {
+static bool run(struct reading *reading, llhttp_t *parser, const char *text, size_t length)
+{
     llhttp_errno_t result = llhttp_execute(parser, text, length);
     if (reading->out_of_memory) {
         return false;
@@ -235,10 +262,13 @@ static bool run(struct reading *reading, llhttp_t *parser, const char *text, siz
     return true;
 }
 
-/* --- Requests ---------------------------------------------------------------------------------------------------- */
+/* --- Requests
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* "http://host/path": host and path of it (RFC 9112 section 3.2.2). */
-static bool read_absolute(struct reading *reading, size_t scheme_length) {
+static bool read_absolute(struct reading *reading, size_t scheme_length)
+{
     struct weft_http_stream *stream = reading->stream;
     const char *authority = reading->target + scheme_length;
     size_t left = reading->target_length - scheme_length;
@@ -249,11 +279,13 @@ static bool read_absolute(struct reading *reading, size_t scheme_length) {
         return true;
     }
     stream->head.authority = weft_http_stream_text(stream, authority, authority_length);
-    stream->head.path = slash != NULL ? weft_http_stream_text(stream, slash, left - authority_length) : "/";
+    stream->head.path =
+        slash != NULL ? weft_http_stream_text(stream, slash, left - authority_length) : "/";
     return stream->head.authority != NULL && stream->head.path != NULL;
 }
 
-static bool read_target(struct reading *reading) {
+static bool read_target(struct reading *reading)
+{
     struct weft_http_stream *stream = reading->stream;
     const char *target = reading->target;
     size_t length = reading->target_length;
@@ -263,7 +295,8 @@ static bool read_target(struct reading *reading) {
     if (length > 8 && strncasecmp(target, "https://", 8) == 0) {
         return read_absolute(reading, 8);
     }
-    bool asterisk = equals(target, length, "*") && equals(reading->method, reading->method_length, "OPTIONS");
+    bool asterisk =
+        equals(target, length, "*") && equals(reading->method, reading->method_length, "OPTIONS");
     if (length == 0 || memchr(target, '#', length) != NULL || (target[0] != '/' && !asterisk)) {
         refuse(reading, 400, "a bad request target");
         return true;
@@ -273,13 +306,15 @@ static bool read_target(struct reading *reading) {
 }
 
 /* llhttp skips further spaces; another reader could see an empty target. */
-static bool has_single_spaces(const char *text, size_t length) {
+static bool has_single_spaces(const char *text, size_t length)
+{
     const char *end = memchr(text, '\r', length);
     return end != NULL && memmem(text, (size_t)(end - text), "  ", 2) == NULL &&
            memchr(text, '\t', (size_t)(end - text)) == NULL;
 }
 
-static bool check_request(struct reading *reading) {
+static bool check_request(struct reading *reading)
+{
     struct weft_http_stream *stream = reading->stream;
     struct weft_http1_head *head = reading->head;
     if (equals(reading->method, reading->method_length, "CONNECT")) {
@@ -300,7 +335,8 @@ static bool check_request(struct reading *reading) {
 }
 
 bool weft_http1_head_read(struct weft_http_stream *stream, const char *text, size_t length,
-                          struct weft_http1_head *ret_head) {
+                          struct weft_http1_head *ret_head)
+{
     *ret_head = (struct weft_http1_head){.content_length = -1};
     struct reading reading = {.stream = stream, .fields = &stream->fields, .head = ret_head};
     llhttp_t parser;
@@ -313,7 +349,8 @@ bool weft_http1_head_read(struct weft_http_stream *stream, const char *text, siz
     if (ret_head->refusal_status == 0 && !reading.complete) {
         refuse(&reading, 400, "a malformed head");
     }
-    if (ret_head->refusal_status == 0 && stream->http->is_server && !has_single_spaces(text, length)) {
+    if (ret_head->refusal_status == 0 && stream->http->is_server &&
+        !has_single_spaces(text, length)) {
         refuse(&reading, 400, "a malformed request line");
     }
     if (ret_head->refusal_status == 0 && ret_head->chunked && ret_head->content_length >= 0) {
@@ -327,16 +364,21 @@ bool weft_http1_head_read(struct weft_http_stream *stream, const char *text, siz
 }
 
 bool weft_http1_trailers_read(struct weft_http_stream *stream, const char *trailers, size_t length,
-                              const char **ret_refusal) {
+                              const char **ret_refusal)
+{
     static const char line[] = "GET / HTTP/1.1\r\n";
     struct weft_http1_head head = {.content_length = -1};
-    struct reading reading = {.stream = stream, .fields = &stream->trailers_received, .head = &head};
+    struct reading reading = {
+        .stream = stream, .fields = &stream->trailers_received, .head = &head};
     llhttp_t parser;
     llhttp_init(&parser, HTTP_REQUEST, &settings);
     parser.data = &reading;
     int status = stream->head.status;
-    bool fine = run(&reading, &parser, line, sizeof(line) - 1) && run(&reading, &parser, trailers, length);
+    bool fine =
+        run(&reading, &parser, line, sizeof(line) - 1) && run(&reading, &parser, trailers, length);
     stream->head.status = status;
-    *ret_refusal = head.refusal_status != 0 ? head.refusal : !reading.complete ? "malformed trailers" : NULL;
+    *ret_refusal = head.refusal_status != 0 ? head.refusal
+                   : !reading.complete      ? "malformed trailers"
+                                            : NULL;
     return fine;
 }

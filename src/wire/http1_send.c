@@ -7,10 +7,13 @@
 
 /* HTTP/1.1: what is sent. RFC 9112 unless another source is named. */
 
-/* --- Heads ------------------------------------------------------------------------------------------------------- */
+/* --- Heads
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* RFC 9110 section 15; of the rest, the class is enough. */
-static const char *reason_phrase(int status) {
+static const char *reason_phrase(int status)
+{
     switch (status) {
     case 200:
         return "OK";
@@ -49,16 +52,23 @@ static const char *reason_phrase(int status) {
     case 505:
         return "HTTP Version Not Supported";
     default:
-        return status < 300 ? "Success" : status < 400 ? "Redirection" : status < 500 ? "Client Error" : "Server Error";
+        return status < 300   ? "Success"
+               : status < 400 ? "Redirection"
+               : status < 500 ? "Client Error"
+                              : "Server Error";
     }
 }
 
 /* A value could otherwise begin a line of its own. */
-static bool is_one_line(const char *text, size_t length) {
-    return memchr(text, '\r', length) == NULL && memchr(text, '\n', length) == NULL && memchr(text, '\0', length) == NULL;
+static bool is_one_line(const char *text, size_t length)
+{
+    return memchr(text, '\r', length) == NULL && memchr(text, '\n', length) == NULL &&
+           memchr(text, '\0', length) == NULL;
 }
 
-static bool append_fields(struct weft_text *text, const struct weft_http_field *fields, size_t count) {
+static bool append_fields(struct weft_text *text, const struct weft_http_field *fields,
+                          size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         if (!is_one_line(fields[i].name, fields[i].name_length) ||
             !is_one_line(fields[i].value, fields[i].value_length)) {
@@ -72,16 +82,19 @@ static bool append_fields(struct weft_text *text, const struct weft_http_field *
     return true;
 }
 
-static void free_text(void *memory, void *context) {
+static void free_text(void *memory, void *context)
+{
     (void)context;
     free(memory);
 }
 
 /* The text as a slice, leaving it empty. False if out of memory, also of an earlier append. */
-static bool text_to_slice(struct weft_text *text, struct weft_slice *ret_slice) {
+static bool text_to_slice(struct weft_text *text, struct weft_slice *ret_slice)
+{
     size_t length = text->length;
     char *bytes = weft_text_steal(text);
-    struct weft_buffer *buffer = bytes != NULL ? weft_buffer_take(bytes, length, free_text, NULL) : NULL;
+    struct weft_buffer *buffer =
+        bytes != NULL ? weft_buffer_take(bytes, length, free_text, NULL) : NULL;
     if (buffer == NULL) {
         free(bytes);
         return false;
@@ -90,14 +103,17 @@ static bool text_to_slice(struct weft_text *text, struct weft_slice *ret_slice) 
     return true;
 }
 
-static int64_t length_of(const struct weft_http_head *head) {
+static int64_t length_of(const struct weft_http_head *head)
+{
     const char *value = weft_http_head_value(head, "content-length");
     return value != NULL ? strtoll(value, NULL, 10) : -1;
 }
 
 /* Ends a head: how long the body is, and whether another message follows. */
 static enum weft_status finish_head(struct weft_http_stream *stream, struct weft_text *text,
-                                    const struct weft_http_head *head, bool body, struct weft_error **error) {
+                                    const struct weft_http_head *head, bool body,
+                                    struct weft_error **error)
+{
     struct weft_http1 *http1 = stream->http->http1;
     if (!append_fields(text, head->fields, head->fields_count)) {
         return weft_error_set(error, WEFT_INVALID_ARGUMENT, "a header field with a line end in it");
@@ -122,8 +138,10 @@ static enum weft_status finish_head(struct weft_http_stream *stream, struct weft
     return WEFT_OK;
 }
 
-enum weft_status weft_http1_respond(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                    struct weft_error **error) {
+enum weft_status weft_http1_respond(struct weft_http_stream *stream,
+                                    const struct weft_http_head *head, bool end,
+                                    struct weft_error **error)
+{
     cleanup_text struct weft_text text = {0};
     weft_text_printf(&text, "HTTP/1.1 %d %s\r\n", head->status, reason_phrase(head->status));
     bool bodiless = stream->head_method || head->status == 204 || head->status == 304;
@@ -135,15 +153,19 @@ enum weft_status weft_http1_respond(struct weft_http_stream *stream, const struc
     return status;
 }
 
-enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                 struct weft_error **error) {
-    if (!is_one_line(head->path, strlen(head->path)) || !is_one_line(head->authority, strlen(head->authority)) ||
-        strchr(head->path, ' ') != NULL) {
-        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "a request target with a space or line end in it");
+enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct weft_http_head *head,
+                                 bool end, struct weft_error **error)
+{
+    if (!is_one_line(head->path, strlen(head->path)) ||
+        !is_one_line(head->authority, strlen(head->authority)) || strchr(head->path, ' ') != NULL) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "a request target with a space or line end in it");
     }
     cleanup_text struct weft_text text = {0};
-    weft_text_printf(&text, "%s %s HTTP/1.1\r\nhost: %s\r\n", head->method, head->path, head->authority);
-    if (end && length_of(head) < 0 && strcmp(head->method, "GET") != 0 && strcmp(head->method, "HEAD") != 0) {
+    weft_text_printf(&text, "%s %s HTTP/1.1\r\nhost: %s\r\n", head->method, head->path,
+                     head->authority);
+    if (end && length_of(head) < 0 && strcmp(head->method, "GET") != 0 &&
+        strcmp(head->method, "HEAD") != 0) {
         weft_text_append_string(&text, "content-length: 0\r\n");
     }
     enum weft_status status = finish_head(stream, &text, head, !end, error);
@@ -153,7 +175,8 @@ enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct w
     return status;
 }
 
-void weft_http1_refuse(struct weft_http *http, int status, const char *reason) {
+void weft_http1_refuse(struct weft_http *http, int status, const char *reason)
+{
     struct weft_http1 *http1 = http->http1;
     bool answered = http1->stream != NULL && http1->stream->head_sent;
     http1->done = true;
@@ -162,7 +185,8 @@ void weft_http1_refuse(struct weft_http *http, int status, const char *reason) {
     }
     cleanup_text struct weft_text text = {0};
     weft_text_printf(&text,
-                     "HTTP/1.1 %d %s\r\ncontent-type: text/plain\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n%s\n",
+                     "HTTP/1.1 %d %s\r\ncontent-type: text/plain\r\ncontent-length: "
+                     "%zu\r\nconnection: close\r\n\r\n%s\n",
                      status, reason_phrase(status), strlen(reason) + 1, reason);
     weft_slice_fini(&http1->refusal);
     if (!text_to_slice(&text, &http1->refusal)) {
@@ -170,13 +194,17 @@ void weft_http1_refuse(struct weft_http *http, int status, const char *reason) {
     }
 }
 
-/* --- Bodies ------------------------------------------------------------------------------------------------------ */
+/* --- Bodies
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-void weft_http1_queued(struct weft_http_stream *stream) {
+void weft_http1_queued(struct weft_http_stream *stream)
+{
     weft_http_note_output(stream->http);
 }
 
-static void output_small(struct weft_http *http, struct weft_slice *take_slice) {
+static void output_small(struct weft_http *http, struct weft_slice *take_slice)
+{
     if (take_slice->size_bytes <= WEFT_HTTP_COPY_MAX_BYTES) {
         weft_http_output_copy(http, take_slice->data, take_slice->size_bytes);
         weft_slice_fini(take_slice);
@@ -185,12 +213,15 @@ static void output_small(struct weft_http *http, struct weft_slice *take_slice) 
     }
 }
 
-/* The host gave a body of another length than it announced: the connection can't be kept, and must not look whole. */
-static void broke_promise(struct weft_http_stream *stream) {
+/* The host gave a body of another length than it announced: the connection can't be kept, and must
+ * not look whole. */
+static void broke_promise(struct weft_http_stream *stream)
+{
     weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
 }
 
-static void output_portion(struct weft_http_stream *stream) {
+static void output_portion(struct weft_http_stream *stream)
+{
     struct weft_http *http = stream->http;
     size_t portion_bytes = weft_http_stream_portion(stream, WEFT_HTTP_FRAME_MAX_BYTES);
     if (stream->send_left_bytes >= 0) {
@@ -211,7 +242,8 @@ static void output_portion(struct weft_http_stream *stream) {
     }
 }
 
-static void output_end(struct weft_http_stream *stream) {
+static void output_end(struct weft_http_stream *stream)
+{
     struct weft_http *http = stream->http;
     if (stream->send_left_bytes > 0) {
         broke_promise(stream);
@@ -233,7 +265,8 @@ static void output_end(struct weft_http_stream *stream) {
 }
 
 /* Puts what the stream has into the batch; false when that is nothing more. */
-static bool output_some(struct weft_http_stream *stream) {
+static bool output_some(struct weft_http_stream *stream)
+{
     struct weft_http1 *http1 = stream->http->http1;
     if (stream->reset || stream->local_done) {
         return false;
@@ -262,7 +295,8 @@ static bool output_some(struct weft_http_stream *stream) {
     return false;
 }
 
-void weft_http1_fill(struct weft_http *http) {
+void weft_http1_fill(struct weft_http *http)
+{
     struct weft_http1 *http1 = http->http1;
     if (!weft_http1_wants_send(http)) {
         return;
@@ -288,7 +322,8 @@ void weft_http1_fill(struct weft_http *http) {
     }
 }
 
-bool weft_http1_wants_send(const struct weft_http *http) {
+bool weft_http1_wants_send(const struct weft_http *http)
+{
     const struct weft_http1 *http1 = http->http1;
     const struct weft_http_stream *stream = http1->stream;
     if (http1->refusal.size_bytes > 0) {
@@ -300,6 +335,7 @@ bool weft_http1_wants_send(const struct weft_http *http) {
     if (stream == NULL) {
         return http1->ahead.size_bytes > 0 && http1->phase != WEFT_HTTP1_COMPLETE && !http1->done;
     }
-    return stream->reset || http1->continue_due || http1->head_out.size_bytes > 0 || stream->queue.queued_bytes > 0 ||
+    return stream->reset || http1->continue_due || http1->head_out.size_bytes > 0 ||
+           stream->queue.queued_bytes > 0 ||
            (stream->responded && stream->send_ended && !stream->local_done);
 }

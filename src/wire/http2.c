@@ -7,18 +7,23 @@
 #include "base/assert.h"
 #include "base/text.h"
 
-/* HTTP/2 by nghttp2: the session's life and what is received. RFC 9113 unless another source is named. */
+/* HTTP/2 by nghttp2: the session's life and what is received. RFC 9113 unless another source is
+ * named. */
 
-void weft_http2_check(struct weft_http *http, int result) {
+void weft_http2_check(struct weft_http *http, int result)
+{
     if (result == NGHTTP2_ERR_NOMEM || nghttp2_is_fatal(result)) {
         http->failed = true;
     }
 }
 
-/* --- Streams' ends ----------------------------------------------------------------------------------------------- */
+/* --- Streams' ends
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* grpc/doc/PROTOCOL-HTTP2.md, "HTTP2 Transport Mapping, Errors"; the same sense for plain HTTP. */
-static enum weft_status code_status(uint32_t code) {
+static enum weft_status code_status(uint32_t code)
+{
     switch (code) {
     case NGHTTP2_REFUSED_STREAM:
         return WEFT_UNAVAILABLE;
@@ -33,7 +38,8 @@ static enum weft_status code_status(uint32_t code) {
     }
 }
 
-static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data) {
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data)
+{
     (void)user_data;
     struct weft_http_stream *stream = nghttp2_session_get_stream_user_data(session, id);
     if (stream == NULL) {
@@ -41,7 +47,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     }
     struct weft_http *http = stream->http;
     struct weft_http_close close = {.code = code, .status = code_status(code)};
-    /* An early answer that was followed by NO_ERROR or a cut of the useless rest is complete (section 8.1). */
+    /* An early answer that was followed by NO_ERROR or a cut of the useless rest is complete
+     * (section 8.1). */
     bool answered = http->is_server ? stream->local_done : stream->remote_done;
     if (answered && !stream->reset) {
         close.status = WEFT_OK;
@@ -57,13 +64,17 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     return 0;
 }
 
-static void disconnect(struct weft_http *http, bool clean_end) {
+static void disconnect(struct weft_http *http, bool clean_end)
+{
     (void)http, (void)clean_end; /* http.c ends the streams */
 }
 
-/* --- Heads ------------------------------------------------------------------------------------------------------- */
+/* --- Heads
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
     struct weft_http *http = user_data;
     int32_t id = frame->hd.stream_id;
     struct weft_http_stream *stream = nghttp2_session_get_stream_user_data(session, id);
@@ -83,15 +94,18 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 }
 
 /* The static table's strings live for ever; others are copied into the stream. */
-static const char *keep(struct weft_http_stream *stream, nghttp2_rcbuf *buffer, size_t *ret_length) {
+static const char *keep(struct weft_http_stream *stream, nghttp2_rcbuf *buffer, size_t *ret_length)
+{
     nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
     *ret_length = bytes.len;
-    return nghttp2_rcbuf_is_static(buffer) ? (const char *)bytes.base
-                                           : weft_http_stream_text(stream, (const char *)bytes.base, bytes.len);
+    return nghttp2_rcbuf_is_static(buffer)
+               ? (const char *)bytes.base
+               : weft_http_stream_text(stream, (const char *)bytes.base, bytes.len);
 }
 
-static int add_pseudo(struct weft_http_stream *stream, const char *name, size_t name_length, const char *value,
-                      size_t value_length) {
+static int add_pseudo(struct weft_http_stream *stream, const char *name, size_t name_length,
+                      const char *value, size_t value_length)
+{
     struct weft_http_head *head = &stream->head;
     stream->fields.size_bytes += name_length + value_length + 32;
     if (stream->fields.size_bytes > WEFT_HTTP_HEAD_MAX_BYTES) {
@@ -113,14 +127,18 @@ static int add_pseudo(struct weft_http_stream *stream, const char *name, size_t 
     return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name_buffer,
-                     nghttp2_rcbuf *value_buffer, uint8_t flags, void *user_data) {
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
+                     nghttp2_rcbuf *name_buffer, nghttp2_rcbuf *value_buffer, uint8_t flags,
+                     void *user_data)
+{
     (void)flags, (void)user_data;
-    struct weft_http_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    struct weft_http_stream *stream =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (stream == NULL || stream->reset) {
         return 0;
     }
-    struct weft_http_fields *fields = stream->head_done ? &stream->trailers_received : &stream->fields;
+    struct weft_http_fields *fields =
+        stream->head_done ? &stream->trailers_received : &stream->fields;
     size_t value_bytes = nghttp2_rcbuf_get_buf(value_buffer).len;
     if (value_bytes > WEFT_HTTP_HEAD_MAX_BYTES) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -142,14 +160,17 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
         return 0;
     }
     if (name_length == 14 && memcmp(name, "content-length", 14) == 0 && !stream->head_done) {
-        stream->head.content_length = strtoll(value, NULL, 10); /* nghttp2 lets only digits that fit pass */
+        stream->head.content_length =
+            strtoll(value, NULL, 10); /* nghttp2 lets only digits that fit pass */
     }
-    return weft_http_fields_add(stream, fields, name, name_length, value, value_length) == WEFT_HTTP_ADDED
+    return weft_http_fields_add(stream, fields, name, name_length, value, value_length) ==
+                   WEFT_HTTP_ADDED
                ? 0
                : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static void on_headers(struct weft_http_stream *stream) {
+static void on_headers(struct weft_http_stream *stream)
+{
     if (stream->head_done) {
         return; /* trailers: told with the end */
     }
@@ -164,13 +185,18 @@ static void on_headers(struct weft_http_stream *stream) {
     }
 }
 
-/* --- Frames ------------------------------------------------------------------------------------------------------ */
+/* --- Frames
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-static void too_many(struct weft_http *http) {
-    weft_http2_check(http, nghttp2_session_terminate_session(http->http2->session, NGHTTP2_ENHANCE_YOUR_CALM));
+static void too_many(struct weft_http *http)
+{
+    weft_http2_check(
+        http, nghttp2_session_terminate_session(http->http2->session, NGHTTP2_ENHANCE_YOUR_CALM));
 }
 
-static void count_frame(struct weft_http *http, const nghttp2_frame *frame) {
+static void count_frame(struct weft_http *http, const nghttp2_frame *frame)
+{
     bool fine = true;
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
@@ -182,7 +208,8 @@ static void count_frame(struct weft_http *http, const nghttp2_frame *frame) {
         break;
     case NGHTTP2_PING:
     case NGHTTP2_SETTINGS:
-        fine = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 || weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE);
+        fine = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 ||
+               weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE);
         break;
     case NGHTTP2_WINDOW_UPDATE:
         fine = weft_http_bucket_add(http, WEFT_HTTP_BUCKET_IDLE);
@@ -198,9 +225,11 @@ static void count_frame(struct weft_http *http, const nghttp2_frame *frame) {
     }
 }
 
-static void on_connection_frame(struct weft_http *http, const nghttp2_frame *frame) {
+static void on_connection_frame(struct weft_http *http, const nghttp2_frame *frame)
+{
     struct weft_http2 *http2 = http->http2;
-    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && http2->ping_under_way) {
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+        http2->ping_under_way) {
         http2->ping_under_way = false;
         if (http->events->on_ping_ack != NULL) {
             http->events->on_ping_ack(http->context);
@@ -214,19 +243,21 @@ static void on_connection_frame(struct weft_http *http, const nghttp2_frame *fra
 }
 
 /* The peer's last byte of the stream came. */
-static void on_remote_end(struct weft_http_stream *stream) {
+static void on_remote_end(struct weft_http_stream *stream)
+{
     weft_http_stream_tell_end(stream);
     struct weft_http *http = stream->http;
     if (!http->is_server && !stream->local_done && !stream->reset) {
         /* The answer is complete; the rest of our request helps nobody. */
         stream->send_cut = true;
         weft_http_parts_fini(&stream->queue);
-        weft_http2_check(http, nghttp2_submit_rst_stream(http->http2->session, NGHTTP2_FLAG_NONE, stream->id,
-                                                         NGHTTP2_NO_ERROR));
+        weft_http2_check(http, nghttp2_submit_rst_stream(http->http2->session, NGHTTP2_FLAG_NONE,
+                                                         stream->id, NGHTTP2_NO_ERROR));
     }
 }
 
-static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
     struct weft_http *http = user_data;
     count_frame(http, frame);
     if (frame->hd.stream_id == 0) {
@@ -236,7 +267,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
-    struct weft_http_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    struct weft_http_stream *stream =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (stream == NULL || stream->reset) {
         return 0;
     }
@@ -249,8 +281,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-static int on_data_chunk_recv(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t length,
-                              void *user_data) {
+static int on_data_chunk_recv(nghttp2_session *session, uint8_t flags, int32_t id,
+                              const uint8_t *data, size_t length, void *user_data)
+{
     (void)flags;
     struct weft_http *http = user_data;
     /* Streams hold their senders back, the connection does not: each stream's window is bounded. */
@@ -263,13 +296,16 @@ static int on_data_chunk_recv(nghttp2_session *session, uint8_t flags, int32_t i
     return http->failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-/* --- Following the frames ---------------------------------------------------------------------------------------- */
+/* --- Following the frames
+ * ---------------------------------------------------------------------------------------- */
 
-static void follow(struct weft_http *http, const uint8_t *data, size_t size_bytes) {
+static void follow(struct weft_http *http, const uint8_t *data, size_t size_bytes)
+{
     struct weft_http2 *http2 = http->http2;
     while (size_bytes > 0) {
         if (http2->frame_left_bytes > 0) {
-            size_t part_bytes = size_bytes < http2->frame_left_bytes ? size_bytes : http2->frame_left_bytes;
+            size_t part_bytes =
+                size_bytes < http2->frame_left_bytes ? size_bytes : http2->frame_left_bytes;
             http2->frame_left_bytes -= (uint32_t)part_bytes;
             data += part_bytes;
             size_bytes -= part_bytes;
@@ -287,7 +323,8 @@ static void follow(struct weft_http *http, const uint8_t *data, size_t size_byte
             http2->frame_type = head[3];
             http2->frame_flags = head[4];
             http2->frame_stream_id =
-                (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 8 | head[8]);
+                (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                          (uint32_t)head[7] << 8 | head[8]);
             http2->frame_head_bytes = 0;
             /* Those that nghttp2 passes over in silence. */
             if ((head[3] == NGHTTP2_PRIORITY || head[3] > NGHTTP2_CONTINUATION) &&
@@ -298,7 +335,9 @@ static void follow(struct weft_http *http, const uint8_t *data, size_t size_byte
     }
 }
 
-static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size_bytes, size_t *ret_head_bytes) {
+static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size_bytes,
+                                        size_t *ret_head_bytes)
+{
     struct weft_http2 *http2 = http->http2;
     if (http2->frame_type != NGHTTP2_DATA || (http2->frame_flags & NGHTTP2_FLAG_PADDED) != 0) {
         return NULL;
@@ -310,17 +349,20 @@ static struct weft_http_stream *landing(struct weft_http *http, size_t *ret_size
     }
     size_t left_bytes = http2->frame_left_bytes;
     if (left_bytes == 0) {
-        /* Between two frames of it: read the next head alone, so that the payload behind it goes to its place. */
+        /* Between two frames of it: read the next head alone, so that the payload behind it goes to
+         * its place. */
         *ret_head_bytes = sizeof(http2->frame_head) - http2->frame_head_bytes;
         return NULL;
     }
-    *ret_size_bytes = left_bytes < stream->landing.left_bytes ? left_bytes : stream->landing.left_bytes;
+    *ret_size_bytes =
+        left_bytes < stream->landing.left_bytes ? left_bytes : stream->landing.left_bytes;
     *ret_head_bytes = left_bytes < stream->landing.left_bytes ? sizeof(http2->frame_head) : 0;
     return stream;
 }
 
 static enum weft_status receive(struct weft_http *http, const uint8_t *data, size_t size_bytes,
-                                struct weft_error **error) {
+                                struct weft_error **error)
+{
     struct weft_http2 *http2 = http->http2;
     ssize_t result = nghttp2_session_mem_recv(http2->session, data, size_bytes);
     if (result < 0) {
@@ -328,8 +370,9 @@ static enum weft_status receive(struct weft_http *http, const uint8_t *data, siz
         if (result == NGHTTP2_ERR_NOMEM || result == NGHTTP2_ERR_CALLBACK_FAILURE) {
             return weft_error_set_out_of_memory(error);
         }
-        return weft_error_set(error, result == NGHTTP2_ERR_FLOODED ? WEFT_RESOURCE_EXHAUSTED : WEFT_INVALID_ARGUMENT,
-                              "HTTP/2: %s", nghttp2_strerror((int)result));
+        return weft_error_set(
+            error, result == NGHTTP2_ERR_FLOODED ? WEFT_RESOURCE_EXHAUSTED : WEFT_INVALID_ARGUMENT,
+            "HTTP/2: %s", nghttp2_strerror((int)result));
     }
     follow(http, data, size_bytes);
     if (http->failed || http2->heap.failed) {
@@ -339,63 +382,77 @@ static enum weft_status receive(struct weft_http *http, const uint8_t *data, siz
     return WEFT_OK;
 }
 
-/* --- Small entries of the table ---------------------------------------------------------------------------------- */
+/* --- Small entries of the table
+ * ---------------------------------------------------------------------------------- */
 
-static bool wants_receive(const struct weft_http *http) {
+static bool wants_receive(const struct weft_http *http)
+{
     return nghttp2_session_want_read(http->http2->session) != 0;
 }
 
-static bool wants_send(const struct weft_http *http) {
+static bool wants_send(const struct weft_http *http)
+{
     return !http->failed && nghttp2_session_want_write(http->http2->session) != 0;
 }
 
-static bool is_done(const struct weft_http *http) {
+static bool is_done(const struct weft_http *http)
+{
     nghttp2_session *session = http->http2->session;
-    if (!http->is_server && (http->going_away || http->http2->peer_goes_away) && http->streams_count == 0) {
+    if (!http->is_server && (http->going_away || http->http2->peer_goes_away) &&
+        http->streams_count == 0) {
         return true;
     }
     return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
 }
 
-static bool can_open(const struct weft_http *http) {
+static bool can_open(const struct weft_http *http)
+{
     nghttp2_session *session = http->http2->session;
     return !http->http2->peer_goes_away && nghttp2_session_check_request_allowed(session) != 0 &&
-           http->streams_count <
-               nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+           http->streams_count < nghttp2_session_get_remote_settings(
+                                     session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
-static void consumed(struct weft_http_stream *stream, size_t size_bytes) {
+static void consumed(struct weft_http_stream *stream, size_t size_bytes)
+{
     struct weft_http *http = stream->http;
     if (stream->remote_done) {
         return; /* nothing more comes, so the window is of no use */
     }
-    weft_http2_check(http, nghttp2_session_consume_stream(http->http2->session, stream->id, size_bytes));
+    weft_http2_check(http,
+                     nghttp2_session_consume_stream(http->http2->session, stream->id, size_bytes));
     weft_http_note_output(http);
 }
 
-static void expect(struct weft_http_stream *stream, size_t window_bytes) {
+static void expect(struct weft_http_stream *stream, size_t window_bytes)
+{
     struct weft_http *http = stream->http;
-    weft_http2_check(http, nghttp2_session_set_local_window_size(http->http2->session, NGHTTP2_FLAG_NONE, stream->id,
-                                                                 (int32_t)window_bytes));
+    weft_http2_check(http,
+                     nghttp2_session_set_local_window_size(http->http2->session, NGHTTP2_FLAG_NONE,
+                                                           stream->id, (int32_t)window_bytes));
     weft_http_note_output(http);
 }
 
-static void goaway(struct weft_http *http) {
+static void goaway(struct weft_http *http)
+{
     struct weft_http2 *http2 = http->http2;
     if (http->is_server && !http2->notice_given) {
         http2->notice_given = true;
         weft_http2_check(http, nghttp2_submit_shutdown_notice(http2->session));
     } else {
         int32_t last_id = nghttp2_session_get_last_proc_stream_id(http2->session);
-        weft_http2_check(http, nghttp2_submit_goaway(http2->session, NGHTTP2_FLAG_NONE, http->is_server ? last_id : 0,
+        weft_http2_check(http, nghttp2_submit_goaway(http2->session, NGHTTP2_FLAG_NONE,
+                                                     http->is_server ? last_id : 0,
                                                      NGHTTP2_NO_ERROR, NULL, 0));
     }
     weft_http_note_output(http);
 }
 
-static bool ping(struct weft_http *http) {
+static bool ping(struct weft_http *http)
+{
     struct weft_http2 *http2 = http->http2;
-    if (http2->ping_under_way || nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
+    if (http2->ping_under_way ||
+        nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
         return false;
     }
     http2->ping_under_way = true;
@@ -403,16 +460,20 @@ static bool ping(struct weft_http *http) {
     return true;
 }
 
-static void http2_free(struct weft_http *http) {
+static void http2_free(struct weft_http *http)
+{
     nghttp2_session_del(http->http2->session);
     weft_http2_heap_fini(&http->http2->heap);
     free(http->http2);
     http->http2 = NULL;
 }
 
-/* --- Start ------------------------------------------------------------------------------------------------------- */
+/* --- Start
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static int new_session(struct weft_http *http, struct weft_http2 *http2) {
+static int new_session(struct weft_http *http, struct weft_http2 *http2)
+{
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     int result = nghttp2_session_callbacks_new(&callbacks);
@@ -434,15 +495,18 @@ static int new_session(struct weft_http *http, struct weft_http2 *http2) {
         nghttp2_option_set_max_continuations(option, WEFT_HTTP_CONTINUATIONS_MAX);
 #endif
         nghttp2_mem memory = weft_http2_heap_memory(&http2->heap);
-        result = http->is_server ? nghttp2_session_server_new3(&http2->session, callbacks, http, option, &memory)
-                                 : nghttp2_session_client_new3(&http2->session, callbacks, http, option, &memory);
+        result =
+            http->is_server
+                ? nghttp2_session_server_new3(&http2->session, callbacks, http, option, &memory)
+                : nghttp2_session_client_new3(&http2->session, callbacks, http, option, &memory);
     }
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return result;
 }
 
-static int submit_settings(struct weft_http *http, nghttp2_session *session) {
+static int submit_settings(struct weft_http *http, nghttp2_session *session)
+{
     nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, WEFT_HTTP_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WEFT_HTTP_WINDOW_BYTES},
@@ -463,7 +527,8 @@ static int submit_settings(struct weft_http *http, nghttp2_session *session) {
                                                                WEFT_HTTP_CONNECTION_WINDOW_BYTES);
 }
 
-enum weft_status weft_http2_start(struct weft_http *http, struct weft_error **error) {
+enum weft_status weft_http2_start(struct weft_http *http, struct weft_error **error)
+{
     struct weft_http2 *http2 = calloc(1, sizeof(*http2));
     if (http2 == NULL) {
         return weft_error_set_out_of_memory(error);

@@ -2,8 +2,8 @@
 #ifndef WEFT_WIRE_HTTP2_H
 #define WEFT_WIRE_HTTP2_H
 
-/* The two halves of HTTP/2 (http2.c: session and receiving; http2_send.c: sending). Private to them; threads as in
- * http.h. */
+/* The two halves of HTTP/2 (http2.c: session and receiving; http2_send.c: sending). Private to
+ * them; threads as in http.h. */
 
 #include <nghttp2/nghttp2.h>
 
@@ -21,7 +21,8 @@ struct weft_http2_heap {
 struct weft_http2 {
     struct weft_http2_heap heap;
     nghttp2_session *session;
-    /* Where in the received frames we are, followed beside nghttp2 so that payload can be read to its final place. */
+    /* Where in the received frames we are, followed beside nghttp2 so that payload can be read to
+     * its final place. */
     uint8_t frame_head[WEFT_HTTP2_FRAME_HEAD_BYTES];
     uint8_t frame_head_bytes; /* of the next frame's head that have come */
     uint8_t frame_type;       /* of the frame that is under way or came last */
@@ -37,9 +38,10 @@ struct weft_http2 {
 /* nghttp2's callbacks and table entries that http2_send.c has. */
 void weft_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 void weft_http2_fill(struct weft_http *http);
-enum weft_status weft_http2_open(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                 struct weft_error **error);
-enum weft_status weft_http2_respond(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
+enum weft_status weft_http2_open(struct weft_http_stream *stream, const struct weft_http_head *head,
+                                 bool end, struct weft_error **error);
+enum weft_status weft_http2_respond(struct weft_http_stream *stream,
+                                    const struct weft_http_head *head, bool end,
                                     struct weft_error **error);
 void weft_http2_queued(struct weft_http_stream *stream);
 void weft_http2_reset(struct weft_http_stream *stream, enum weft_http_code code);

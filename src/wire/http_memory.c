@@ -5,12 +5,13 @@
 #include "wire/http2.h"
 
 /*
- * Memory for nghttp2: it takes and gives back some ten small blocks a request. They are kept in lists by size, deeper
- * than malloc's own per-thread caches, so that a batch of requests touches malloc's arena not at all.
+ * Memory for nghttp2: it takes and gives back some ten small blocks a request. They are kept in
+ * lists by size, deeper than malloc's own per-thread caches, so that a batch of requests touches
+ * malloc's arena not at all.
  *
- * After an allocation has failed, nghttp2 1.52 may give a block back twice and look into it in between (a DATA item
- * that could not be queued stays attached to its stream). From then on a session's blocks are only set aside, and
- * really freed when the session is gone.
+ * After an allocation has failed, nghttp2 1.52 may give a block back twice and look into it in
+ * between (a DATA item that could not be queued stays attached to its stream). From then on a
+ * session's blocks are only set aside, and really freed when the session is gone.
  */
 
 enum {
@@ -32,7 +33,8 @@ struct head {
 
 _Static_assert(sizeof(struct head) == 16, "blocks stay aligned for any type");
 
-static struct head *take_block(struct weft_http_shared *shared, size_t size_bytes) {
+static struct head *take_block(struct weft_http_shared *shared, size_t size_bytes)
+{
     size_t size_class = (size_bytes + CLASS_STEP_BYTES - 1) / CLASS_STEP_BYTES;
     struct head *head = NULL;
     if (size_class == 0 || size_class >= WEFT_HTTP_MEMORY_CLASSES) {
@@ -55,7 +57,8 @@ static struct head *take_block(struct weft_http_shared *shared, size_t size_byte
     return head;
 }
 
-static void *allocate(size_t size_bytes, void *context) {
+static void *allocate(size_t size_bytes, void *context)
+{
     struct weft_http2_heap *heap = context;
     struct head *head = take_block(heap->shared, size_bytes);
     if (head == NULL) {
@@ -65,7 +68,8 @@ static void *allocate(size_t size_bytes, void *context) {
     return head + 1;
 }
 
-static void release(void *memory, void *context) {
+static void release(void *memory, void *context)
+{
     struct weft_http2_heap *heap = context;
     struct weft_http_shared *shared = heap->shared;
     if (memory == NULL) {
@@ -91,7 +95,8 @@ static void release(void *memory, void *context) {
     shared->free_blocks_bytes += size_bytes;
 }
 
-static void *allocate_zeroed(size_t count, size_t size_bytes, void *context) {
+static void *allocate_zeroed(size_t count, size_t size_bytes, void *context)
+{
     size_t whole_bytes = 0;
     if (__builtin_mul_overflow(count, size_bytes, &whole_bytes)) {
         return NULL;
@@ -103,7 +108,8 @@ static void *allocate_zeroed(size_t count, size_t size_bytes, void *context) {
     return memory;
 }
 
-static void *reallocate(void *memory, size_t size_bytes, void *context) {
+static void *reallocate(void *memory, size_t size_bytes, void *context)
+{
     if (memory == NULL) {
         return allocate(size_bytes, context);
     }
@@ -116,7 +122,8 @@ static void *reallocate(void *memory, size_t size_bytes, void *context) {
     return grown;
 }
 
-nghttp2_mem weft_http2_heap_memory(struct weft_http2_heap *heap) {
+nghttp2_mem weft_http2_heap_memory(struct weft_http2_heap *heap)
+{
     return (nghttp2_mem){.mem_user_data = heap,
                          .malloc = allocate,
                          .free = release,
@@ -124,7 +131,8 @@ nghttp2_mem weft_http2_heap_memory(struct weft_http2_heap *heap) {
                          .realloc = reallocate};
 }
 
-void weft_http2_heap_fini(struct weft_http2_heap *heap) {
+void weft_http2_heap_fini(struct weft_http2_heap *heap)
+{
     while (heap->aside != NULL) {
         struct head *head = heap->aside;
         heap->aside = head->next;
@@ -132,7 +140,8 @@ void weft_http2_heap_fini(struct weft_http2_heap *heap) {
     }
 }
 
-void weft_http2_memory_fini(struct weft_http_shared *shared) {
+void weft_http2_memory_fini(struct weft_http_shared *shared)
+{
     for (size_t i = 0; i < WEFT_HTTP_MEMORY_CLASSES; i++) {
         while (shared->free_blocks[i] != NULL) {
             struct head *head = shared->free_blocks[i];

@@ -4,7 +4,8 @@
 #include "base/assert.h"
 #include "wire/http_private.h"
 
-void weft_http_note_output(struct weft_http *http) {
+void weft_http_note_output(struct weft_http *http)
+{
     if (!http->output_noted && !http->disconnected) {
         http->output_noted = true;
         if (http->events->on_output != NULL) {
@@ -13,28 +14,32 @@ void weft_http_note_output(struct weft_http *http) {
     }
 }
 
-bool weft_http_output_open(struct weft_http *http) {
+bool weft_http_output_open(struct weft_http *http)
+{
     if (http->batch == NULL) {
         http->batch = weft_http_shared_batch(http->shared);
     }
     return http->batch != NULL;
 }
 
-void weft_http_output_close(struct weft_http *http) {
+void weft_http_output_close(struct weft_http *http)
+{
     if (http->batch != NULL && http->batch->queued_bytes == 0) {
         weft_http_shared_give_batch(http->shared, http->batch);
         http->batch = NULL;
     }
 }
 
-bool weft_http_output_has_room(const struct weft_http *http) {
+bool weft_http_output_has_room(const struct weft_http *http)
+{
     const struct weft_http_batch *batch = http->batch;
     return batch->first + batch->count + WEFT_HTTP_PORTION_PIECES_MAX + 4 <= WEFT_HTTP_PIECES_MAX &&
            batch->used_bytes + WEFT_HTTP_FRAME_COPIED_MAX_BYTES <= WEFT_HTTP_BATCH_BYTES &&
            batch->queued_bytes < WEFT_HTTP_BATCH_FULL_BYTES;
 }
 
-void weft_http_output_copy(struct weft_http *http, const void *data, size_t size_bytes) {
+void weft_http_output_copy(struct weft_http *http, const void *data, size_t size_bytes)
+{
     struct weft_http_batch *batch = http->batch;
     weft_assert(size_bytes <= sizeof(batch->bytes) - batch->used_bytes);
     uint8_t *place = batch->bytes + batch->used_bytes;
@@ -49,10 +54,12 @@ void weft_http_output_copy(struct weft_http *http, const void *data, size_t size
         }
     }
     weft_assert(batch->first + batch->count < WEFT_HTTP_PIECES_MAX);
-    batch->pieces[batch->first + batch->count++] = (struct weft_http_piece){place, size_bytes, NULL};
+    batch->pieces[batch->first + batch->count++] =
+        (struct weft_http_piece){place, size_bytes, NULL};
 }
 
-void weft_http_output_slice(struct weft_http *http, struct weft_slice *take_slice) {
+void weft_http_output_slice(struct weft_http *http, struct weft_slice *take_slice)
+{
     struct weft_http_batch *batch = http->batch;
     if (take_slice->size_bytes > 0) {
         weft_assert(batch->first + batch->count < WEFT_HTTP_PIECES_MAX);
@@ -65,7 +72,8 @@ void weft_http_output_slice(struct weft_http *http, struct weft_slice *take_slic
     }
 }
 
-int weft_http_send_vector(struct weft_http *http, struct iovec *vector, int capacity) {
+int weft_http_send_vector(struct weft_http *http, struct iovec *vector, int capacity)
+{
     weft_assert(!http->inside);
     if (http->protocol != NULL && !http->disconnected) {
         http->inside = true;
@@ -87,7 +95,8 @@ int weft_http_send_vector(struct weft_http *http, struct iovec *vector, int capa
     return count;
 }
 
-static void remove_front(struct weft_http *http, size_t size_bytes) {
+static void remove_front(struct weft_http *http, size_t size_bytes)
+{
     struct weft_http_batch *batch = http->batch;
     while (size_bytes > 0) {
         struct weft_http_piece *piece = &batch->pieces[batch->first];
@@ -105,13 +114,16 @@ static void remove_front(struct weft_http *http, size_t size_bytes) {
     weft_http_output_close(http);
 }
 
-void weft_http_sent(struct weft_http *http, size_t size_bytes) {
+void weft_http_sent(struct weft_http *http, size_t size_bytes)
+{
     weft_assert(!http->inside);
-    weft_assert(size_bytes == 0 || (http->batch != NULL && size_bytes <= http->batch->queued_bytes));
+    weft_assert(size_bytes == 0 ||
+                (http->batch != NULL && size_bytes <= http->batch->queued_bytes));
     remove_front(http, size_bytes);
 }
 
-void weft_http_output_drop(struct weft_http *http) {
+void weft_http_output_drop(struct weft_http *http)
+{
     if (http->batch != NULL) {
         remove_front(http, http->batch->queued_bytes);
     }

@@ -7,13 +7,15 @@
 
 /* The queue of body parts of a stream, and its way into the connection's batch. */
 
-static void part_fini(struct weft_http_part *part) {
+static void part_fini(struct weft_http_part *part)
+{
     if (part->inline_bytes == 0) {
         weft_slice_fini(&part->slice);
     }
 }
 
-void weft_http_parts_fini(struct weft_http_parts *parts) {
+void weft_http_parts_fini(struct weft_http_parts *parts)
+{
     for (uint32_t i = 0; i < parts->count; i++) {
         part_fini(&parts->parts[parts->first + i]);
     }
@@ -27,11 +29,13 @@ void weft_http_parts_fini(struct weft_http_parts *parts) {
     parts->queued_bytes = 0;
 }
 
-bool weft_http_parts_reserve(struct weft_http_parts *parts, size_t more) {
+bool weft_http_parts_reserve(struct weft_http_parts *parts, size_t more)
+{
     if (more <= parts->capacity - parts->first - parts->count) {
         return true;
     }
-    if (parts->first > 0 && parts->first >= parts->count && more <= parts->capacity - parts->count) {
+    if (parts->first > 0 && parts->first >= parts->count &&
+        more <= parts->capacity - parts->count) {
         memcpy(parts->parts, parts->parts + parts->first, parts->count * sizeof(parts->parts[0]));
         parts->first = 0;
         return true;
@@ -54,15 +58,19 @@ bool weft_http_parts_reserve(struct weft_http_parts *parts, size_t more) {
     return true;
 }
 
-static size_t part_left_bytes(const struct weft_http_part *part) {
-    return part->inline_bytes > 0 ? (size_t)(part->inline_bytes - part->inline_sent) : part->slice.size_bytes;
+static size_t part_left_bytes(const struct weft_http_part *part)
+{
+    return part->inline_bytes > 0 ? (size_t)(part->inline_bytes - part->inline_sent)
+                                  : part->slice.size_bytes;
 }
 
-size_t weft_http_stream_portion(const struct weft_http_stream *stream, size_t size_bytes) {
+size_t weft_http_stream_portion(const struct weft_http_stream *stream, size_t size_bytes)
+{
     const struct weft_http_parts *queue = &stream->queue;
     size_t portion_bytes = 0;
     size_t copied_bytes = 0;
-    for (uint32_t i = 0; i < queue->count && i < WEFT_HTTP_PORTION_PIECES_MAX && portion_bytes < size_bytes; i++) {
+    for (uint32_t i = 0;
+         i < queue->count && i < WEFT_HTTP_PORTION_PIECES_MAX && portion_bytes < size_bytes; i++) {
         size_t part_bytes = part_left_bytes(&queue->parts[queue->first + i]);
         if (part_bytes <= WEFT_HTTP_COPY_MAX_BYTES) {
             copied_bytes += part_bytes;
@@ -75,7 +83,8 @@ size_t weft_http_stream_portion(const struct weft_http_stream *stream, size_t si
     return portion_bytes < size_bytes ? portion_bytes : size_bytes;
 }
 
-void weft_http_stream_output(struct weft_http_stream *stream, size_t size_bytes) {
+void weft_http_stream_output(struct weft_http_stream *stream, size_t size_bytes)
+{
     struct weft_http_parts *queue = &stream->queue;
     struct weft_http *http = stream->http;
     weft_assert(size_bytes <= queue->queued_bytes);

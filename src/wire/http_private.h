@@ -3,9 +3,9 @@
 #define WEFT_WIRE_HTTP_PRIVATE_H
 
 /*
- * What the files of the HTTP connection share: http.c (the public face), http_shared.c (the loop's memory),
- * http_stream.c (streams), http1*.c and http2*.c (the two versions behind one table of functions). Nobody else
- * includes this. Threads as in http.h.
+ * What the files of the HTTP connection share: http.c (the public face), http_shared.c (the loop's
+ * memory), http_stream.c (streams), http1*.c and http2*.c (the two versions behind one table of
+ * functions). Nobody else includes this. Threads as in http.h.
  */
 
 #include "base/clock.h"
@@ -15,9 +15,11 @@
 struct weft_http1;
 struct weft_http2;
 
-/* --- Output: what goes to the socket, in order -------------------------------------------------------------------- */
+/* --- Output: what goes to the socket, in order
+ * -------------------------------------------------------------------- */
 
-/* Body bytes up to this size are copied behind the frame heads: an entry of the vector costs the kernel more. */
+/* Body bytes up to this size are copied behind the frame heads: an entry of the vector costs the
+ * kernel more. */
 enum { WEFT_HTTP_COPY_MAX_BYTES = 2048 };
 
 struct weft_http_piece {
@@ -30,9 +32,11 @@ enum {
     WEFT_HTTP_PIECES_MAX = 256,
     WEFT_HTTP_PORTION_PIECES_MAX = 64,
     WEFT_HTTP_BATCH_BYTES = 64 * 1024,
-    /* The longest thing that is copied into a batch in one go: a frame of nghttp2 other than DATA. */
+    /* The longest thing that is copied into a batch in one go: a frame of nghttp2 other than DATA.
+     */
     WEFT_HTTP_FRAME_COPIED_MAX_BYTES = 16 * 1024 + 64,
-    /* No more is collected once that much waits for the socket: the kernel takes a few MiB at most. */
+    /* No more is collected once that much waits for the socket: the kernel takes a few MiB at most.
+     */
     WEFT_HTTP_BATCH_FULL_BYTES = 4 * 1024 * 1024,
 };
 
@@ -47,7 +51,8 @@ struct weft_http_batch {
     uint8_t bytes[WEFT_HTTP_BATCH_BYTES];
 };
 
-/* --- The loop's memory -------------------------------------------------------------------------------------------- */
+/* --- The loop's memory
+ * -------------------------------------------------------------------------------------------- */
 
 enum {
     WEFT_HTTP_FREE_STREAMS_MAX = 1024, /* 2 MiB: as many as a well loaded loop has under way */
@@ -70,11 +75,13 @@ struct weft_http_shared {
 /* The lists of http_memory.c. */
 void weft_http2_memory_fini(struct weft_http_shared *shared);
 
-/* The read buffer for the connection to hold until it gives it back; *ret_offset is where its free part starts. NULL if
- * out of memory. */
-struct weft_buffer *weft_http_shared_read_buffer(struct weft_http_shared *shared, size_t *ret_offset);
+/* The read buffer for the connection to hold until it gives it back; *ret_offset is where its free
+ * part starts. NULL if out of memory. */
+struct weft_buffer *weft_http_shared_read_buffer(struct weft_http_shared *shared,
+                                                 size_t *ret_offset);
 /* The bytes before end_offset were read; slices may keep them. */
-void weft_http_shared_give_read_buffer(struct weft_http_shared *shared, struct weft_buffer *buffer, size_t end_offset);
+void weft_http_shared_give_read_buffer(struct weft_http_shared *shared, struct weft_buffer *buffer,
+                                       size_t end_offset);
 
 /* NULL if out of memory. */
 struct weft_http_stream *weft_http_shared_stream(struct weft_http_shared *shared);
@@ -82,7 +89,9 @@ void weft_http_shared_give_stream(struct weft_http_shared *shared, struct weft_h
 struct weft_http_batch *weft_http_shared_batch(struct weft_http_shared *shared);
 void weft_http_shared_give_batch(struct weft_http_shared *shared, struct weft_http_batch *batch);
 
-/* --- Streams ------------------------------------------------------------------------------------------------------ */
+/* --- Streams
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* A part of a body that waits to be sent: a slice, or a few bytes inline (`inline_bytes` > 0). */
 struct weft_http_part {
@@ -134,24 +143,26 @@ struct weft_http_stream {
     /* Sending. */
     struct weft_http_parts queue;
     struct weft_http_fields trailers; /* ours, kept until the body went out */
-    int64_t send_left_bytes;          /* HTTP/1.1 with Content-Length: body bytes still owed; -1: chunks or none */
-    bool responded : 1;               /* our head is under way */
-    bool send_ended : 1;              /* nothing is appended any more */
-    bool deferred : 1;                /* HTTP/2 waits for more in the queue */
-    bool above_drained : 1;           /* on_drained is due */
-    bool local_done : 1;              /* our last byte was handed out */
+    int64_t send_left_bytes; /* HTTP/1.1 with Content-Length: body bytes still owed; -1: chunks or
+                                none */
+    bool responded : 1;      /* our head is under way */
+    bool send_ended : 1;     /* nothing is appended any more */
+    bool deferred : 1;       /* HTTP/2 waits for more in the queue */
+    bool above_drained : 1;  /* on_drained is due */
+    bool local_done : 1;     /* our last byte was handed out */
 
     /* Receiving. */
     bool head_done : 1;
     bool remote_done : 1;
-    bool reset : 1; /* by us: no more events but on_closed */
+    bool reset : 1;       /* by us: no more events but on_closed */
     bool head_method : 1; /* a HEAD request: its response has no body */
     bool head_sent : 1;   /* our head was handed out */
     bool send_cut : 1;    /* the peer wants no more of the body */
-    bool drop_body : 1;   /* the answer to HEAD, or one that has no body: what is sent is thrown away */
+    bool drop_body : 1; /* the answer to HEAD, or one that has no body: what is sent is thrown away
+                         */
     struct weft_http_landing landing;
     struct weft_http_head head;
-    struct weft_http_fields fields;          /* of head */
+    struct weft_http_fields fields; /* of head */
     struct weft_http_fields trailers_received;
     size_t unconsumed_bytes;
     int32_t window_bytes;
@@ -177,13 +188,15 @@ enum weft_http_add {
     WEFT_HTTP_ADD_OUT_OF_MEMORY,
 };
 /* Appends a field whose strings live long enough. */
-enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream, struct weft_http_fields *fields,
-                                        const char *name, size_t name_length, const char *value, size_t value_length);
+enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream,
+                                        struct weft_http_fields *fields, const char *name,
+                                        size_t name_length, const char *value, size_t value_length);
 /* Copies fields of the host into the arena. False if out of memory. */
 bool weft_http_fields_copy(struct weft_http_stream *stream, struct weft_http_fields *to,
                            const struct weft_http_field *fields, size_t count);
 
-/* The body bytes at `data`, which lie in http->feeding: to the landing zone, the rest to on_data. */
+/* The body bytes at `data`, which lie in http->feeding: to the landing zone, the rest to on_data.
+ */
 void weft_http_stream_body(struct weft_http_stream *stream, const uint8_t *data, size_t size_bytes);
 void weft_http_stream_tell_head(struct weft_http_stream *stream);
 void weft_http_stream_tell_end(struct weft_http_stream *stream);
@@ -197,15 +210,18 @@ void weft_http_stream_tell_drained(struct weft_http_stream *stream);
 void weft_http_parts_fini(struct weft_http_parts *parts);
 WEFT_MUST_CHECK bool weft_http_parts_reserve(struct weft_http_parts *parts, size_t more);
 
-/* --- Connections -------------------------------------------------------------------------------------------------- */
+/* --- Connections
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* What differs between the versions. `error` as everywhere. */
 struct weft_http_protocol {
     enum weft_status (*receive)(struct weft_http *http, const uint8_t *data, size_t size_bytes,
                                 struct weft_error **error);
-    /* The stream whose landing zone takes the very next bytes, and how many of them; NULL if none does. *ret_then tells
-     * how to read on behind them. */
-    struct weft_http_stream *(*landing)(struct weft_http *http, size_t *ret_size_bytes, size_t *ret_head_bytes);
+    /* The stream whose landing zone takes the very next bytes, and how many of them; NULL if none
+     * does. *ret_then tells how to read on behind them. */
+    struct weft_http_stream *(*landing)(struct weft_http *http, size_t *ret_size_bytes,
+                                        size_t *ret_head_bytes);
     bool (*wants_receive)(const struct weft_http *http);
     void (*disconnect)(struct weft_http *http, bool clean_end);
     /* Moves what is to be sent to the batch. */
@@ -213,10 +229,10 @@ struct weft_http_protocol {
     bool (*wants_send)(const struct weft_http *http);
     bool (*is_done)(const struct weft_http *http);
     bool (*can_open)(const struct weft_http *http);
-    enum weft_status (*open)(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                             struct weft_error **error);
-    enum weft_status (*respond)(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                struct weft_error **error);
+    enum weft_status (*open)(struct weft_http_stream *stream, const struct weft_http_head *head,
+                             bool end, struct weft_error **error);
+    enum weft_status (*respond)(struct weft_http_stream *stream, const struct weft_http_head *head,
+                                bool end, struct weft_error **error);
     /* More is in the queue, or its end. */
     void (*queued)(struct weft_http_stream *stream);
     void (*reset)(struct weft_http_stream *stream, enum weft_http_code code);
@@ -230,7 +246,8 @@ struct weft_http_protocol {
 extern const struct weft_http_protocol weft_http1_protocol;
 extern const struct weft_http_protocol weft_http2_protocol;
 
-/* Frames that carry nothing are made up for by data either way; resets only by requests that ran to their end. */
+/* Frames that carry nothing are made up for by data either way; resets only by requests that ran to
+ * their end. */
 enum weft_http_bucket {
     WEFT_HTTP_BUCKET_IDLE = 0,
     WEFT_HTTP_BUCKET_RESETS = 1,

@@ -4,18 +4,22 @@
 
 #include "wire/http_private.h"
 
-/* Less room than this at the end of the read buffer makes reads so small that a fresh buffer is cheaper. */
+/* Less room than this at the end of the read buffer makes reads so small that a fresh buffer is
+ * cheaper. */
 enum { READ_ROOM_MIN_BYTES = 16 * 1024 };
 
-struct weft_http_shared *weft_http_shared_new(void) {
+struct weft_http_shared *weft_http_shared_new(void)
+{
     return calloc(1, sizeof(struct weft_http_shared));
 }
 
-void weft_http_shared_set_clock(struct weft_http_shared *shared, const struct weft_clock *clock) {
+void weft_http_shared_set_clock(struct weft_http_shared *shared, const struct weft_clock *clock)
+{
     shared->clock = clock;
 }
 
-void weft_http_shared_free(struct weft_http_shared *shared) {
+void weft_http_shared_free(struct weft_http_shared *shared)
+{
     if (shared == NULL) {
         return;
     }
@@ -34,7 +38,9 @@ void weft_http_shared_free(struct weft_http_shared *shared) {
     free(shared);
 }
 
-struct weft_buffer *weft_http_shared_read_buffer(struct weft_http_shared *shared, size_t *ret_offset) {
+struct weft_buffer *weft_http_shared_read_buffer(struct weft_http_shared *shared,
+                                                 size_t *ret_offset)
+{
     struct weft_buffer *buffer = shared->read_buffer;
     if (buffer == NULL) {
         *ret_offset = 0;
@@ -46,7 +52,8 @@ struct weft_buffer *weft_http_shared_read_buffer(struct weft_http_shared *shared
 }
 
 void weft_http_shared_give_read_buffer(struct weft_http_shared *shared, struct weft_buffer *buffer,
-                                       size_t end_offset) {
+                                       size_t end_offset)
+{
     /* Acquire: who dropped the last slice may have been reading it on another thread until then. */
     if (atomic_load_explicit(&buffer->references, memory_order_acquire) == 1) {
         end_offset = 0;
@@ -60,7 +67,8 @@ void weft_http_shared_give_read_buffer(struct weft_http_shared *shared, struct w
 }
 
 /* Free streams are chained by `context`. */
-struct weft_http_stream *weft_http_shared_stream(struct weft_http_shared *shared) {
+struct weft_http_stream *weft_http_shared_stream(struct weft_http_shared *shared)
+{
     struct weft_http_stream *stream = shared->free_streams;
     if (stream == NULL) {
         stream = malloc(sizeof(*stream));
@@ -75,7 +83,8 @@ struct weft_http_stream *weft_http_shared_stream(struct weft_http_shared *shared
     return stream;
 }
 
-void weft_http_shared_give_stream(struct weft_http_shared *shared, struct weft_http_stream *stream) {
+void weft_http_shared_give_stream(struct weft_http_shared *shared, struct weft_http_stream *stream)
+{
     if (shared->free_streams_count >= WEFT_HTTP_FREE_STREAMS_MAX) {
         free(stream);
         return;
@@ -85,7 +94,8 @@ void weft_http_shared_give_stream(struct weft_http_shared *shared, struct weft_h
     shared->free_streams_count++;
 }
 
-struct weft_http_batch *weft_http_shared_batch(struct weft_http_shared *shared) {
+struct weft_http_batch *weft_http_shared_batch(struct weft_http_shared *shared)
+{
     struct weft_http_batch *batch = shared->free_batches;
     if (batch == NULL) {
         batch = malloc(sizeof(*batch));
@@ -99,7 +109,8 @@ struct weft_http_batch *weft_http_shared_batch(struct weft_http_shared *shared) 
     return batch;
 }
 
-void weft_http_shared_give_batch(struct weft_http_shared *shared, struct weft_http_batch *batch) {
+void weft_http_shared_give_batch(struct weft_http_shared *shared, struct weft_http_batch *batch)
+{
     if (shared->free_batches_count >= WEFT_HTTP_FREE_BATCHES_MAX) {
         free(batch);
         return;

@@ -6,28 +6,38 @@
 #include "base/assert.h"
 #include "wire/http_private.h"
 
-/* --- What becomes of a stream that nobody took ------------------------------------------------------------------- */
+/* --- What becomes of a stream that nobody took
+ * ------------------------------------------------------------------- */
 
-static void ignore_head(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void ignore_head(void *context, struct weft_http_stream *stream,
+                        const struct weft_http_head *head)
+{
     (void)context, (void)stream, (void)head;
 }
 
-static void ignore_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data) {
+static void ignore_data(void *context, struct weft_http_stream *stream,
+                        const struct weft_slice *data)
+{
     (void)context;
     weft_http_stream_consumed(stream, data->size_bytes);
 }
 
-static void ignore_landed(void *context, struct weft_http_stream *stream, size_t size_bytes, bool complete) {
+static void ignore_landed(void *context, struct weft_http_stream *stream, size_t size_bytes,
+                          bool complete)
+{
     (void)context, (void)complete;
     weft_http_stream_consumed(stream, size_bytes);
 }
 
-static void ignore_end(void *context, struct weft_http_stream *stream, const struct weft_http_field *trailers,
-                       size_t trailers_count) {
+static void ignore_end(void *context, struct weft_http_stream *stream,
+                       const struct weft_http_field *trailers, size_t trailers_count)
+{
     (void)context, (void)stream, (void)trailers, (void)trailers_count;
 }
 
-static void ignore_closed(void *context, struct weft_http_stream *stream, const struct weft_http_close *close) {
+static void ignore_closed(void *context, struct weft_http_stream *stream,
+                          const struct weft_http_close *close)
+{
     (void)context, (void)stream, (void)close;
 }
 
@@ -39,9 +49,12 @@ static const struct weft_http_stream_events ignoring = {
     .on_closed = ignore_closed,
 };
 
-/* --- Life -------------------------------------------------------------------------------------------------------- */
+/* --- Life
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-struct weft_http_stream *weft_http_stream_new(struct weft_http *http) {
+struct weft_http_stream *weft_http_stream_new(struct weft_http *http)
+{
     struct weft_http_stream *stream = weft_http_shared_stream(http->shared);
     if (stream == NULL) {
         return NULL;
@@ -58,12 +71,14 @@ struct weft_http_stream *weft_http_stream_new(struct weft_http *http) {
     return stream;
 }
 
-static void drop_landing(struct weft_http_stream *stream) {
+static void drop_landing(struct weft_http_stream *stream)
+{
     weft_buffer_unref(stream->landing.buffer);
     stream->landing = (struct weft_http_landing){0};
 }
 
-void weft_http_stream_close(struct weft_http_stream *stream, const struct weft_http_close *close) {
+void weft_http_stream_close(struct weft_http_stream *stream, const struct weft_http_close *close)
+{
     struct weft_http *http = stream->http;
     weft_list_remove(&stream->link);
     http->streams_count--;
@@ -79,23 +94,29 @@ void weft_http_stream_close(struct weft_http_stream *stream, const struct weft_h
     weft_http_shared_give_stream(http->shared, stream);
 }
 
-void weft_http_stream_handle(struct weft_http_stream *stream, const struct weft_http_stream_events *events,
-                             void *context) {
+void weft_http_stream_handle(struct weft_http_stream *stream,
+                             const struct weft_http_stream_events *events, void *context)
+{
     stream->events = events;
     stream->context = context;
 }
 
-void *weft_http_stream_context(const struct weft_http_stream *stream) {
+void *weft_http_stream_context(const struct weft_http_stream *stream)
+{
     return stream->context;
 }
 
-struct weft_http *weft_http_stream_http(const struct weft_http_stream *stream) {
+struct weft_http *weft_http_stream_http(const struct weft_http_stream *stream)
+{
     return stream->http;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------------ */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-void *weft_http_stream_arena(struct weft_http_stream *stream, size_t size_bytes, size_t alignment) {
+void *weft_http_stream_arena(struct weft_http_stream *stream, size_t size_bytes, size_t alignment)
+{
     size_t start = (stream->arena_used + alignment - 1) & ~(alignment - 1);
     if (start <= sizeof(stream->arena) && size_bytes <= sizeof(stream->arena) - start) {
         stream->arena_used = (uint32_t)(start + size_bytes);
@@ -114,7 +135,8 @@ void *weft_http_stream_arena(struct weft_http_stream *stream, size_t size_bytes,
     return more->bytes;
 }
 
-void *weft_http_stream_memory(struct weft_http_stream *stream, size_t size_bytes) {
+void *weft_http_stream_memory(struct weft_http_stream *stream, size_t size_bytes)
+{
     void *memory = weft_http_stream_arena(stream, size_bytes, alignof(max_align_t));
     if (memory != NULL) {
         memset(memory, 0, size_bytes);
@@ -122,7 +144,8 @@ void *weft_http_stream_memory(struct weft_http_stream *stream, size_t size_bytes
     return memory;
 }
 
-char *weft_http_stream_text(struct weft_http_stream *stream, const char *bytes, size_t length) {
+char *weft_http_stream_text(struct weft_http_stream *stream, const char *bytes, size_t length)
+{
     char *text = weft_http_stream_arena(stream, length + 1, 1);
     if (text != NULL) {
         memcpy(text, bytes, length);
@@ -131,8 +154,10 @@ char *weft_http_stream_text(struct weft_http_stream *stream, const char *bytes, 
     return text;
 }
 
-enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream, struct weft_http_fields *fields,
-                                        const char *name, size_t name_length, const char *value, size_t value_length) {
+enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream,
+                                        struct weft_http_fields *fields, const char *name,
+                                        size_t name_length, const char *value, size_t value_length)
+{
     /* RFC 9113 section 6.5.2: 32 for each field's bookkeeping. */
     fields->size_bytes += name_length + value_length + 32;
     if (fields->count >= WEFT_HTTP_FIELDS_MAX || fields->size_bytes > WEFT_HTTP_HEAD_MAX_BYTES) {
@@ -140,8 +165,8 @@ enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream, struct 
     }
     if (fields->count == fields->capacity) {
         uint32_t capacity = fields->capacity == 0 ? 12 : fields->capacity * 2;
-        struct weft_http_field *grown =
-            weft_http_stream_arena(stream, capacity * sizeof(*grown), alignof(struct weft_http_field));
+        struct weft_http_field *grown = weft_http_stream_arena(stream, capacity * sizeof(*grown),
+                                                               alignof(struct weft_http_field));
         if (grown == NULL) {
             return WEFT_HTTP_ADD_OUT_OF_MEMORY;
         }
@@ -161,7 +186,8 @@ enum weft_http_add weft_http_fields_add(struct weft_http_stream *stream, struct 
 }
 
 bool weft_http_fields_copy(struct weft_http_stream *stream, struct weft_http_fields *to,
-                           const struct weft_http_field *fields, size_t count) {
+                           const struct weft_http_field *fields, size_t count)
+{
     struct weft_http_field *copies =
         weft_http_stream_arena(stream, count * sizeof(*copies), alignof(struct weft_http_field));
     if (copies == NULL) {
@@ -171,7 +197,8 @@ bool weft_http_fields_copy(struct weft_http_stream *stream, struct weft_http_fie
         copies[i] = fields[i];
         if (!fields[i].constant) {
             copies[i].name = weft_http_stream_text(stream, fields[i].name, fields[i].name_length);
-            copies[i].value = weft_http_stream_text(stream, fields[i].value, fields[i].value_length);
+            copies[i].value =
+                weft_http_stream_text(stream, fields[i].value, fields[i].value_length);
             if (copies[i].name == NULL || copies[i].value == NULL) {
                 return false;
             }
@@ -183,9 +210,12 @@ bool weft_http_fields_copy(struct weft_http_stream *stream, struct weft_http_fie
     return true;
 }
 
-/* --- Receiving --------------------------------------------------------------------------------------------------- */
+/* --- Receiving
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-void weft_http_stream_tell_head(struct weft_http_stream *stream) {
+void weft_http_stream_tell_head(struct weft_http_stream *stream)
+{
     struct weft_http *http = stream->http;
     stream->head_done = true;
     stream->head.fields = stream->fields.fields;
@@ -197,14 +227,16 @@ void weft_http_stream_tell_head(struct weft_http_stream *stream) {
     stream->head_method = strcmp(stream->head.method, "HEAD") == 0;
     http->events->on_request(http->context, stream, &stream->head);
     if (stream->events == &ignoring && !stream->responded && !stream->reset) {
-        if (weft_http_stream_respond(stream, &(struct weft_http_head){.status = 503}, true, NULL) != WEFT_OK) {
+        if (weft_http_stream_respond(stream, &(struct weft_http_head){.status = 503}, true, NULL) !=
+            WEFT_OK) {
             weft_http_stream_reset(stream, WEFT_HTTP_REFUSED_STREAM);
         }
     }
 }
 
 /* To the landing zone what belongs there; returns how much that was. */
-static size_t land(struct weft_http_stream *stream, const uint8_t *data, size_t size_bytes) {
+static size_t land(struct weft_http_stream *stream, const uint8_t *data, size_t size_bytes)
+{
     struct weft_http_landing *landing = &stream->landing;
     size_t part_bytes = size_bytes < landing->left_bytes ? size_bytes : landing->left_bytes;
     if (data != landing->next) {
@@ -220,7 +252,8 @@ static size_t land(struct weft_http_stream *stream, const uint8_t *data, size_t 
     return part_bytes;
 }
 
-void weft_http_stream_body(struct weft_http_stream *stream, const uint8_t *data, size_t size_bytes) {
+void weft_http_stream_body(struct weft_http_stream *stream, const uint8_t *data, size_t size_bytes)
+{
     stream->unconsumed_bytes += size_bytes;
     while (size_bytes > 0 && !stream->reset) {
         size_t part_bytes = size_bytes;
@@ -236,7 +269,8 @@ void weft_http_stream_body(struct weft_http_stream *stream, const uint8_t *data,
     }
 }
 
-void weft_http_stream_tell_end(struct weft_http_stream *stream) {
+void weft_http_stream_tell_end(struct weft_http_stream *stream)
+{
     stream->remote_done = true;
     drop_landing(stream);
     if (!stream->reset) {
@@ -245,16 +279,19 @@ void weft_http_stream_tell_end(struct weft_http_stream *stream) {
     }
 }
 
-void weft_http_stream_land(struct weft_http_stream *stream, struct weft_buffer *buffer, size_t offset,
-                           size_t size_bytes) {
+void weft_http_stream_land(struct weft_http_stream *stream, struct weft_buffer *buffer,
+                           size_t offset, size_t size_bytes)
+{
     weft_assert(stream->landing.buffer == NULL && size_bytes > 0);
     weft_assert(offset <= buffer->size_bytes && size_bytes <= buffer->size_bytes - offset);
     if (!stream->reset) {
-        stream->landing = (struct weft_http_landing){weft_buffer_ref(buffer), buffer->data + offset, size_bytes};
+        stream->landing =
+            (struct weft_http_landing){weft_buffer_ref(buffer), buffer->data + offset, size_bytes};
     }
 }
 
-void weft_http_stream_consumed(struct weft_http_stream *stream, size_t size_bytes) {
+void weft_http_stream_consumed(struct weft_http_stream *stream, size_t size_bytes)
+{
     size_bytes = size_bytes < stream->unconsumed_bytes ? size_bytes : stream->unconsumed_bytes;
     if (size_bytes > 0 && !stream->http->disconnected) {
         stream->unconsumed_bytes -= size_bytes;
@@ -262,7 +299,8 @@ void weft_http_stream_consumed(struct weft_http_stream *stream, size_t size_byte
     }
 }
 
-void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_bytes) {
+void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_bytes)
+{
     window_bytes = window_bytes < WEFT_HTTP_WINDOW_BYTES       ? WEFT_HTTP_WINDOW_BYTES
                    : window_bytes > WEFT_HTTP_WINDOW_MAX_BYTES ? WEFT_HTTP_WINDOW_MAX_BYTES
                                                                : window_bytes;
@@ -273,10 +311,14 @@ void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_byte
     }
 }
 
-/* --- Sending ----------------------------------------------------------------------------------------------------- */
+/* --- Sending
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-enum weft_status weft_http_stream_respond(struct weft_http_stream *stream, const struct weft_http_head *head, bool end,
-                                          struct weft_error **error) {
+enum weft_status weft_http_stream_respond(struct weft_http_stream *stream,
+                                          const struct weft_http_head *head, bool end,
+                                          struct weft_error **error)
+{
     weft_assert(stream->http->is_server && !stream->responded);
     if (stream->reset || stream->http->disconnected) {
         return weft_error_set(error, WEFT_CANCELLED, "the request is over");
@@ -290,8 +332,10 @@ enum weft_status weft_http_stream_respond(struct weft_http_stream *stream, const
     return status;
 }
 
-enum weft_status weft_http_stream_send(struct weft_http_stream *stream, const void *prefix, size_t prefix_bytes,
-                                       struct weft_slice *take_slices, size_t slices_count, struct weft_error **error) {
+enum weft_status weft_http_stream_send(struct weft_http_stream *stream, const void *prefix,
+                                       size_t prefix_bytes, struct weft_slice *take_slices,
+                                       size_t slices_count, struct weft_error **error)
+{
     weft_assert(stream->responded && prefix_bytes <= sizeof(stream->queue.few[0].bytes));
     if (stream->reset || stream->send_cut || stream->http->disconnected) {
         return weft_error_set(error, WEFT_CANCELLED, "the peer takes no more of this body");
@@ -319,7 +363,8 @@ enum weft_status weft_http_stream_send(struct weft_http_stream *stream, const vo
             weft_slice_fini(&take_slices[i]);
             continue;
         }
-        queue->parts[queue->first + queue->count++] = (struct weft_http_part){.slice = take_slices[i]};
+        queue->parts[queue->first + queue->count++] =
+            (struct weft_http_part){.slice = take_slices[i]};
         take_slices[i] = (struct weft_slice){0};
     }
     if (queue->queued_bytes >= WEFT_HTTP_DRAINED_BYTES) {
@@ -329,14 +374,17 @@ enum weft_status weft_http_stream_send(struct weft_http_stream *stream, const vo
     return WEFT_OK;
 }
 
-enum weft_status weft_http_stream_end(struct weft_http_stream *stream, const struct weft_http_field *trailers,
-                                      size_t trailers_count, struct weft_error **error) {
+enum weft_status weft_http_stream_end(struct weft_http_stream *stream,
+                                      const struct weft_http_field *trailers, size_t trailers_count,
+                                      struct weft_error **error)
+{
     weft_assert(stream->responded);
     if (stream->reset || stream->send_cut || stream->http->disconnected) {
         return weft_error_set(error, WEFT_CANCELLED, "the peer takes no more of this body");
     }
     weft_assert(!stream->send_ended && trailers_count <= WEFT_HTTP_FIELDS_MAX);
-    if (trailers_count > 0 && !stream->drop_body && !weft_http_fields_copy(stream, &stream->trailers, trailers, trailers_count)) {
+    if (trailers_count > 0 && !stream->drop_body &&
+        !weft_http_fields_copy(stream, &stream->trailers, trailers, trailers_count)) {
         return weft_error_set_out_of_memory(error);
     }
     stream->send_ended = true;
@@ -344,12 +392,15 @@ enum weft_status weft_http_stream_end(struct weft_http_stream *stream, const str
     return WEFT_OK;
 }
 
-size_t weft_http_stream_queued_bytes(const struct weft_http_stream *stream) {
+size_t weft_http_stream_queued_bytes(const struct weft_http_stream *stream)
+{
     return stream->queue.queued_bytes;
 }
 
-void weft_http_stream_reset(struct weft_http_stream *stream, enum weft_http_code code) {
-    if (stream->reset || (stream->local_done && stream->remote_done) || stream->http->disconnected) {
+void weft_http_stream_reset(struct weft_http_stream *stream, enum weft_http_code code)
+{
+    if (stream->reset || (stream->local_done && stream->remote_done) ||
+        stream->http->disconnected) {
         return;
     }
     stream->reset = true;
@@ -359,7 +410,8 @@ void weft_http_stream_reset(struct weft_http_stream *stream, enum weft_http_code
     weft_http_note_output(stream->http);
 }
 
-void weft_http_stream_tell_drained(struct weft_http_stream *stream) {
+void weft_http_stream_tell_drained(struct weft_http_stream *stream)
+{
     if (stream->above_drained && stream->queue.queued_bytes < WEFT_HTTP_DRAINED_BYTES) {
         stream->above_drained = false;
         if (stream->events->on_drained != NULL && !stream->reset && !stream->send_ended) {

@@ -49,8 +49,7 @@ bool weft_json_bytes(struct weft_json *json, char *to, size_t *ret_length);
 char *weft_json_string(struct weft_json *json, size_t max_bytes);
 bool weft_json_bool(struct weft_json *json);
 /* Takes a number's text, terminated; *ret_whole: it has neither fraction nor exponent. */
-bool weft_json_number(struct weft_json *json, char text[WEFT_JSON_NUMBER_MAX + 1],
-                      bool *ret_whole);
+bool weft_json_number(struct weft_json *json, char text[WEFT_JSON_NUMBER_MAX + 1], bool *ret_whole);
 /* Takes a whole number that fits 64 bits with sign. */
 int64_t weft_json_int64(struct weft_json *json);
 /* Nothing but white space may follow. OK, or INVALID_ARGUMENT with line and column. */

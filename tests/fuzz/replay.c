@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * The main of a fuzz target where no fuzzer drives it: replays every file of the folders given (its corpus and what was
- * found with it before), in the order of their names. An empty corpus is a failure.
+ * The main of a fuzz target where no fuzzer drives it: replays every file of the folders given (its
+ * corpus and what was found with it before), in the order of their names. An empty corpus is a
+ * failure.
  */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 /* Longer inputs than this are no corpus but somebody's mistake. */
 enum { INPUT_MAX_BYTES = 1024 * 1024 };
 
-static int replay_file(const char *path) {
+static int replay_file(const char *path)
+{
     FILE *file = fopen(path, "rb");
     uint8_t *data = malloc(INPUT_MAX_BYTES);
     if (file == NULL || data == NULL) {
@@ -36,11 +38,13 @@ static int replay_file(const char *path) {
     return 1;
 }
 
-static int is_visible(const struct dirent *entry) {
+static int is_visible(const struct dirent *entry)
+{
     return entry->d_name[0] != '.';
 }
 
-static int replay_folder(const char *folder) {
+static int replay_folder(const char *folder)
+{
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_visible, alphasort);
     int replayed = 0;
@@ -54,7 +58,8 @@ static int replay_folder(const char *folder) {
     return replayed;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     int replayed = 0;
     for (int i = 1; i < argc; i++) {
         replayed += replay_folder(argv[i]);

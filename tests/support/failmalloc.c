@@ -17,7 +17,8 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
-static bool fails(void) {
+static bool fails(void)
+{
     if (!armed) {
         return false;
     }
@@ -32,35 +33,42 @@ static bool fails(void) {
     return true;
 }
 
-void *__wrap_malloc(size_t size) {
+void *__wrap_malloc(size_t size)
+{
     return fails() ? NULL : __real_malloc(size);
 }
 
-void *__wrap_calloc(size_t count, size_t size) {
+void *__wrap_calloc(size_t count, size_t size)
+{
     return fails() ? NULL : __real_calloc(count, size);
 }
 
-void *__wrap_realloc(void *memory, size_t size) {
+void *__wrap_realloc(void *memory, size_t size)
+{
     return fails() ? NULL : __real_realloc(memory, size);
 }
 
-void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
     return fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
-void failmalloc_arm(size_t count) {
+void failmalloc_arm(size_t count)
+{
     armed = true;
     all = false;
     failed = false;
     left = count;
 }
 
-void failmalloc_arm_all(size_t count) {
+void failmalloc_arm_all(size_t count)
+{
     failmalloc_arm(count);
     all = true;
 }
 
-bool failmalloc_disarm(void) {
+bool failmalloc_disarm(void)
+{
     armed = false;
     return failed;
 }

@@ -3,9 +3,9 @@
 #define TESTS_SUPPORT_FAILMALLOC_H
 
 /*
- * Lets allocations fail on purpose. A test links `failmalloc_dep`, which wraps malloc, calloc, realloc and
- * aligned_alloc of everything that is linked statically (our own code; shared libraries only where we hand them an
- * allocator). One thread at a time.
+ * Lets allocations fail on purpose. A test links `failmalloc_dep`, which wraps malloc, calloc,
+ * realloc and aligned_alloc of everything that is linked statically (our own code; shared libraries
+ * only where we hand them an allocator). One thread at a time.
  *
  *     for (size_t i = 0;; i++) {
  *         failmalloc_arm(i);

@@ -6,15 +6,17 @@
 #include "../../unit/wire/http_pair.h"
 
 /*
- * Frames of a hostile peer into an HTTP/2 connection, behind a proper preface. The first byte as in http1.c. Holds:
- * what came closes as often, streams end once, a connection that failed wants no more bytes.
+ * Frames of a hostile peer into an HTTP/2 connection, behind a proper preface. The first byte as in
+ * http1.c. Holds: what came closes as often, streams end once, a connection that failed wants no
+ * more bytes.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 static const size_t pieces[] = {0, 1, 2, 3, 7, 64, 1000, 4096};
 static const char start[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
 
-static void feed(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t piece_bytes) {
+static void feed(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t piece_bytes)
+{
     while (size_bytes > 0) {
         size_t part = piece_bytes > 0 && piece_bytes < size_bytes ? piece_bytes : size_bytes;
         if (http_give(http, data, part, 0) != WEFT_OK) {
@@ -28,12 +30,13 @@ static void feed(struct weft_http *http, const uint8_t *data, size_t size_bytes,
     free(http_take(http, NULL));
 }
 
-static void feed_server(const uint8_t *data, size_t size_bytes, size_t piece_bytes, bool early) {
+static void feed_server(const uint8_t *data, size_t size_bytes, size_t piece_bytes, bool early)
+{
     struct weft_http_shared *shared = weft_http_shared_new();
     struct http_server server = {.early = early};
     struct weft_http *http = NULL;
-    weft_assert(shared != NULL &&
-                weft_http_new_server(shared, "http", &http_server_events, &server, &http, NULL) == WEFT_OK);
+    weft_assert(shared != NULL && weft_http_new_server(shared, "http", &http_server_events, &server,
+                                                       &http, NULL) == WEFT_OK);
     if (!early) {
         server.last.landing = weft_buffer_new(100);
     }
@@ -46,18 +49,19 @@ static void feed_server(const uint8_t *data, size_t size_bytes, size_t piece_byt
     http_server_fini(&server);
 }
 
-static void feed_client(const uint8_t *data, size_t size_bytes, size_t piece_bytes, bool body) {
+static void feed_client(const uint8_t *data, size_t size_bytes, size_t piece_bytes, bool body)
+{
     struct weft_http_shared *shared = weft_http_shared_new();
     static const struct weft_http_events events = {0};
     struct http_record records[2] = {0};
     struct weft_http *http = NULL;
     struct weft_http_stream *stream = NULL;
     struct weft_http_head request = {.method = "POST", .path = "/", .authority = "a"};
-    weft_assert(shared != NULL &&
-                weft_http_new_client(shared, WEFT_HTTP_2, "http", &events, NULL, &http, NULL) == WEFT_OK);
+    weft_assert(shared != NULL && weft_http_new_client(shared, WEFT_HTTP_2, "http", &events, NULL,
+                                                       &http, NULL) == WEFT_OK);
     for (int i = 0; i < 2; i++) {
-        weft_assert(weft_http_open(http, &request, i == 0 || !body, &http_record_events, &records[i], &stream, NULL) ==
-                    WEFT_OK);
+        weft_assert(weft_http_open(http, &request, i == 0 || !body, &http_record_events,
+                                   &records[i], &stream, NULL) == WEFT_OK);
     }
     struct weft_slice slice = weft_slice_static(start, sizeof(start));
     weft_assert(!body || weft_http_stream_send(stream, NULL, 0, &slice, 1, NULL) == WEFT_OK);
@@ -73,7 +77,8 @@ static void feed_client(const uint8_t *data, size_t size_bytes, size_t piece_byt
     weft_http_shared_free(shared);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
     if (size_bytes == 0) {
         return 0;
     }

@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         }
         struct weft_protobuf_reader after = written;
         if (weft_protobuf_next(&after, &field) && field.number == 15 &&
-            field.wire == WEFT_PROTOBUF_LENGTH && field.size_bytes <= 63 + 64 && (field.size_bytes == 0 || field.data[0] == 0)) {
+            field.wire == WEFT_PROTOBUF_LENGTH && field.size_bytes <= 63 + 64 &&
+            (field.size_bytes == 0 || field.data[0] == 0)) {
             struct weft_protobuf_reader original = reader;
             struct weft_protobuf_field own;
             bool same = weft_protobuf_next(&original, &own) && own.number == 15 &&

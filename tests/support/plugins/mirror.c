@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model for tests: its tensors are what its config.pbtxt says, and each output is the input of the same position.
- * A request's parameter `behave` makes it do otherwise: "fail" fails with a reason, "hang" answers when it is cancelled
- * (or after a minute), "slow" answers after a fifth of a second.
+ * A model for tests: its tensors are what its config.pbtxt says, and each output is the input of
+ * the same position. A request's parameter `behave` makes it do otherwise: "fail" fails with a
+ * reason, "hang" answers when it is cancelled (or after a minute), "slow" answers after a fifth of
+ * a second.
  */
 #include <weft/model.h>
 
@@ -16,7 +17,8 @@ struct mirror {
 };
 
 static enum weft_status load(const struct weft_model_host *host, struct weft_model_handle *handle,
-                             const struct weft_parameter *options, size_t options_count, void **ret_model)
+                             const struct weft_parameter *options, size_t options_count,
+                             void **ret_model)
 {
     (void)options;
     (void)options_count;
@@ -47,7 +49,8 @@ static void metadata(const void *model, struct weft_model_metadata *ret_metadata
 static const char *behaviour(const struct weft_model_call *call)
 {
     for (size_t i = 0; i < call->parameters_count; i++) {
-        if (strcmp(call->parameters[i].name, "behave") == 0 && call->parameters[i].kind == WEFT_PARAMETER_STRING) {
+        if (strcmp(call->parameters[i].name, "behave") == 0 &&
+            call->parameters[i].kind == WEFT_PARAMETER_STRING) {
             return call->parameters[i].string;
         }
     }

@@ -4,10 +4,12 @@
 #include "base/value.h"
 #include "support/story.h"
 
-static void a_wrapped_error_keeps_its_status_and_tells_the_whole_story(void **state) {
+static void a_wrapped_error_keeps_its_status_and_tells_the_whole_story(void **state)
+{
     (void)state;
     cleanup_error struct weft_error *error = NULL;
-    enum weft_status status = weft_error_set(&error, WEFT_UNAVAILABLE, "connection to 127.0.0.12:8000 refused");
+    enum weft_status status =
+        weft_error_set(&error, WEFT_UNAVAILABLE, "connection to 127.0.0.12:8000 refused");
     weft_error_set_hint(&error, "is the node running?");
     status = weft_error_wrap(&error, status, "step \"%s\" failed", "generate");
 
@@ -18,13 +20,15 @@ static void a_wrapped_error_keeps_its_status_and_tells_the_whole_story(void **st
     assert_string_equal(weft_error_hint(error), "is the node running?");
 }
 
-static void the_place_said_nearest_to_the_cause_wins(void **state) {
+static void the_place_said_nearest_to_the_cause_wins(void **state)
+{
     (void)state;
     cleanup_error struct weft_error *error = NULL;
     (void)weft_error_set(&error, WEFT_INTERNAL, "model failed");
     weft_error_set_place(&error, &(struct weft_error_place){.node = "c", .step = "generate"});
     (void)weft_error_wrap(&error, WEFT_INTERNAL, "request failed");
-    weft_error_set_place(&error, &(struct weft_error_place){.node = "gateway", .pipeline = "portrait", .attempt = 1});
+    weft_error_set_place(&error, &(struct weft_error_place){
+                                     .node = "gateway", .pipeline = "portrait", .attempt = 1});
 
     struct weft_error_place place = weft_error_place(error);
     assert_string_equal(place.node, "c");
@@ -33,7 +37,8 @@ static void the_place_said_nearest_to_the_cause_wins(void **state) {
     assert_int_equal(place.attempt, 1);
 }
 
-static void out_of_memory_needs_no_memory_and_may_be_released_often(void **state) {
+static void out_of_memory_needs_no_memory_and_may_be_released_often(void **state)
+{
     (void)state;
     struct weft_error *error = NULL;
     assert_status(weft_error_set_out_of_memory(&error), WEFT_OUT_OF_MEMORY);
@@ -42,13 +47,15 @@ static void out_of_memory_needs_no_memory_and_may_be_released_often(void **state
     assert_string_equal(weft_error_message(error), "out of memory");
 }
 
-static void a_caller_without_an_error_object_still_gets_the_status(void **state) {
+static void a_caller_without_an_error_object_still_gets_the_status(void **state)
+{
     (void)state;
     assert_status(weft_error_set(NULL, WEFT_NOT_FOUND, "no %s", "thing"), WEFT_NOT_FOUND);
     assert_status(weft_error_wrap(NULL, WEFT_ABORTED, "no thing"), WEFT_ABORTED);
 }
 
-static void an_endless_chain_is_kept_short(void **state) {
+static void an_endless_chain_is_kept_short(void **state)
+{
     (void)state;
     cleanup_error struct weft_error *error = NULL;
     (void)weft_error_set(&error, WEFT_INTERNAL, "root");
@@ -66,7 +73,8 @@ static void an_endless_chain_is_kept_short(void **state) {
     assert_string_equal(weft_error_message(last), "root");
 }
 
-static void every_status_survives_the_grpc_wire(void **state) {
+static void every_status_survives_the_grpc_wire(void **state)
+{
     (void)state;
     for (int number = 0; number <= 16; number++) {
         assert_int_equal(weft_status_grpc(weft_status_from_grpc(number)), number);
@@ -75,7 +83,8 @@ static void every_status_survives_the_grpc_wire(void **state) {
     assert_int_equal(weft_status_grpc(WEFT_OUT_OF_MEMORY), 8);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrapped_error_keeps_its_status_and_tells_the_whole_story),
         cmocka_unit_test(the_place_said_nearest_to_the_cause_wins),

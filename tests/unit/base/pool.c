@@ -3,7 +3,8 @@
 
 #include "support/story.h"
 
-static void a_buffer_that_comes_back_is_used_again(void **state) {
+static void a_buffer_that_comes_back_is_used_again(void **state)
+{
     (void)state;
     struct weft_pool *pool = weft_pool_new(64u << 20);
     struct weft_buffer *first = weft_pool_buffer(pool, 12u << 20);
@@ -16,7 +17,8 @@ static void a_buffer_that_comes_back_is_used_again(void **state) {
     weft_pool_unref(pool);
 }
 
-static void idle_memory_is_bounded(void **state) {
+static void idle_memory_is_bounded(void **state)
+{
     (void)state;
     struct weft_pool *pool = weft_pool_new(1u << 20);
     struct weft_buffer *buffers[8];
@@ -32,7 +34,8 @@ static void idle_memory_is_bounded(void **state) {
     weft_pool_unref(pool);
 }
 
-static void a_buffer_may_outlive_its_pool(void **state) {
+static void a_buffer_may_outlive_its_pool(void **state)
+{
     (void)state;
     struct weft_pool *pool = weft_pool_new(1u << 20);
     struct weft_buffer *buffer = weft_pool_buffer(pool, 128u << 10);
@@ -41,14 +44,16 @@ static void a_buffer_may_outlive_its_pool(void **state) {
     weft_buffer_unref(buffer);
 }
 
-static void an_impossible_size_is_out_of_memory(void **state) {
+static void an_impossible_size_is_out_of_memory(void **state)
+{
     (void)state;
     struct weft_pool *pool = weft_pool_new(1u << 20);
     assert_null(weft_pool_buffer(pool, SIZE_MAX - 10));
     weft_pool_unref(pool);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_that_comes_back_is_used_again),
         cmocka_unit_test(idle_memory_is_bounded),

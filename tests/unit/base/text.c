@@ -4,14 +4,16 @@
 #include "base/suggest.h"
 #include "support/story.h"
 
-static void hostile_bytes_become_a_harmless_json_string(void **state) {
+static void hostile_bytes_become_a_harmless_json_string(void **state)
+{
     (void)state;
     cleanup_text struct weft_text text = {0};
     weft_text_append_json(&text, "a\"\\\n\x01\xFF\xC3\xA4", 8);
     assert_string_equal(weft_text_string(&text), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA4\"");
 }
 
-static void only_well_formed_utf8_passes(void **state) {
+static void only_well_formed_utf8_passes(void **state)
+{
     (void)state;
     assert_true(weft_utf8_valid("\xE7\xBB\x87", 3));
     assert_false(weft_utf8_valid("\xED\xA0\x80", 3)); /* a surrogate */
@@ -20,7 +22,8 @@ static void only_well_formed_utf8_passes(void **state) {
     assert_false(weft_utf8_valid("\xE7\xBB", 2));
 }
 
-static void an_empty_text_is_an_empty_string(void **state) {
+static void an_empty_text_is_an_empty_string(void **state)
+{
     (void)state;
     struct weft_text text = {0};
     assert_string_equal(weft_text_string(&text), "");
@@ -29,7 +32,8 @@ static void an_empty_text_is_an_empty_string(void **state) {
     free(stolen);
 }
 
-static void the_nearest_word_is_suggested_and_a_far_one_is_not(void **state) {
+static void the_nearest_word_is_suggested_and_a_far_one_is_not(void **state)
+{
     (void)state;
     const char *const words[] = {"inputs", "outputs", "steps"};
     assert_string_equal(weft_suggest("inptus", words, 3), "inputs");
@@ -37,7 +41,8 @@ static void the_nearest_word_is_suggested_and_a_far_one_is_not(void **state) {
     assert_null(weft_suggest("frobnicate", words, 3));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_bytes_become_a_harmless_json_string),
         cmocka_unit_test(only_well_formed_utf8_passes),

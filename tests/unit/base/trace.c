@@ -8,7 +8,8 @@
 
 static const char valid[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-static void a_traceparent_comes_back_as_it_went_in(void **state) {
+static void a_traceparent_comes_back_as_it_went_in(void **state)
+{
     (void)state;
     struct weft_trace trace;
     char text[WEFT_TRACEPARENT_LENGTH + 1];
@@ -17,10 +18,12 @@ static void a_traceparent_comes_back_as_it_went_in(void **state) {
     assert_string_equal(text, valid);
 }
 
-static void malformed_traceparents_are_refused(void **state) {
+static void malformed_traceparents_are_refused(void **state)
+{
     (void)state;
     static const char *const bad[] = {
-        "", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+        "",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
         "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
@@ -37,25 +40,30 @@ struct kept {
     char line[WEFT_LOG_LINE_MAX + 1];
 };
 
-static void keep(void *context, const char *line, size_t length) {
+static void keep(void *context, const char *line, size_t length)
+{
     struct kept *kept = context;
     memcpy(kept->line, line, length);
     kept->line[length] = '\0';
 }
 
-static void a_log_line_names_node_and_trace_and_cannot_be_forged(void **state) {
+static void a_log_line_names_node_and_trace_and_cannot_be_forged(void **state)
+{
     (void)state;
     struct kept kept;
-    struct weft_log log = {.level_min = WEFT_LOG_INFO, .node = "c", .write = keep, .context = &kept};
+    struct weft_log log = {
+        .level_min = WEFT_LOG_INFO, .node = "c", .write = keep, .context = &kept};
     struct weft_trace trace;
     assert_true(weft_trace_parse(valid, strlen(valid), &trace));
     weft_log(&log, WEFT_LOG_WARNING, &trace, "model \"x\" said\nlevel=info");
-    assert_string_equal(kept.line,
-                        "level=warning node=c traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 "
-                        "message=\"model \\\"x\\\" said level=info\"\n");
+    assert_string_equal(
+        kept.line,
+        "level=warning node=c traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 "
+        "message=\"model \\\"x\\\" said level=info\"\n");
 }
 
-static void a_huge_message_is_cut_to_one_whole_line(void **state) {
+static void a_huge_message_is_cut_to_one_whole_line(void **state)
+{
     (void)state;
     struct kept kept;
     struct weft_log log = {.level_min = WEFT_LOG_INFO, .write = keep, .context = &kept};
@@ -68,7 +76,8 @@ static void a_huge_message_is_cut_to_one_whole_line(void **state) {
     assert_string_equal(kept.line + length - 2, "\"\n");
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_traceparent_comes_back_as_it_went_in),
         cmocka_unit_test(malformed_traceparents_are_refused),

@@ -274,7 +274,8 @@ static void an_idle_session_wants_no_timer(void **state)
     end_fini(&b);
 }
 
-/* Whatever is lost, doubled, delayed or disconnected: what arrives is a gapless prefix, in order, once. */
+/* Whatever is lost, doubled, delayed or disconnected: what arrives is a gapless prefix, in order,
+ * once. */
 static void a_thousand_bad_networks_never_reorder_double_or_skip(void **state)
 {
     (void)state;

@@ -6,7 +6,8 @@
 
 #include "support/story.h"
 
-static struct weft_metric_family *add(struct weft_metrics *metrics, struct weft_metric_definition definition)
+static struct weft_metric_family *add(struct weft_metrics *metrics,
+                                      struct weft_metric_definition definition)
 {
     struct weft_metric_family *family = NULL;
     assert_int_equal(weft_metrics_add(metrics, &definition, &family, NULL), WEFT_OK);
@@ -19,8 +20,9 @@ static void counters_are_rendered_in_a_fixed_order_and_escaped(void **state)
     struct weft_metrics *metrics = NULL;
     assert_int_equal(weft_metrics_new(&metrics, NULL), WEFT_OK);
     struct weft_metric_family *family =
-        add(metrics, (struct weft_metric_definition){
-                         .kind = WEFT_METRIC_COUNTER, .name = "x_total", .help = "X.", .labels = {"model"}});
+        add(metrics,
+            (struct weft_metric_definition){
+                .kind = WEFT_METRIC_COUNTER, .name = "x_total", .help = "X.", .labels = {"model"}});
     const char *b[] = {"b"};
     const char *a[] = {"a\"\n\\"};
     weft_metric_count(weft_metric_series(family, b), 2);
@@ -40,17 +42,21 @@ static void a_histogram_counts_into_its_buckets(void **state)
     struct weft_metrics *metrics = NULL;
     assert_int_equal(weft_metrics_new(&metrics, NULL), WEFT_OK);
     const double bounds[] = {0.5, 1};
-    struct weft_metric_family *family = add(
-        metrics, (struct weft_metric_definition){
-                     .kind = WEFT_METRIC_HISTOGRAM, .name = "h", .help = "H.", .buckets = bounds, .buckets_count = 2});
+    struct weft_metric_family *family =
+        add(metrics, (struct weft_metric_definition){.kind = WEFT_METRIC_HISTOGRAM,
+                                                     .name = "h",
+                                                     .help = "H.",
+                                                     .buckets = bounds,
+                                                     .buckets_count = 2});
     struct weft_metric *metric = weft_metric_series(family, NULL);
     weft_metric_observe(metric, 0.5);
     weft_metric_observe(metric, 0.75);
     weft_metric_observe(metric, 4);
     cleanup_text struct weft_text text = {0};
     weft_metrics_render(metrics, &text);
-    assert_non_null(strstr(weft_text_string(&text), "h_bucket{le=\"0.5\"} 1\nh_bucket{le=\"1\"} 2\n"
-                                                    "h_bucket{le=\"+Inf\"} 3\nh_sum 5.25\nh_count 3\n"));
+    assert_non_null(strstr(weft_text_string(&text),
+                           "h_bucket{le=\"0.5\"} 1\nh_bucket{le=\"1\"} 2\n"
+                           "h_bucket{le=\"+Inf\"} 3\nh_sum 5.25\nh_count 3\n"));
     weft_metrics_free(metrics);
 }
 
@@ -60,9 +66,11 @@ static void too_many_label_sets_meet_in_one_series(void **state)
     struct weft_metrics *metrics = NULL;
     assert_int_equal(weft_metrics_new(&metrics, NULL), WEFT_OK);
     struct weft_metric_family *family =
-        add(metrics,
-            (struct weft_metric_definition){
-                .kind = WEFT_METRIC_COUNTER, .name = "x_total", .help = "X.", .labels = {"id"}, .series_max = 2});
+        add(metrics, (struct weft_metric_definition){.kind = WEFT_METRIC_COUNTER,
+                                                     .name = "x_total",
+                                                     .help = "X.",
+                                                     .labels = {"id"},
+                                                     .series_max = 2});
     const char *const ids[] = {"1", "2", "3", "4"};
     for (size_t i = 0; i < 4; i++) {
         weft_metric_count(weft_metric_series(family, &ids[i]), 1);
@@ -97,7 +105,8 @@ static void what_the_format_forbids_is_refused(void **state)
     assert_int_equal(weft_metrics_new(&metrics, NULL), WEFT_OK);
     struct weft_metric_definition bad = {.kind = WEFT_METRIC_COUNTER, .name = "a-b", .help = ""};
     assert_status(weft_metrics_add(metrics, &bad, &family, NULL), WEFT_INVALID_ARGUMENT);
-    struct weft_metric_definition twice = {.kind = WEFT_METRIC_COUNTER, .name = "weft_metrics_overflow_total", .help = ""};
+    struct weft_metric_definition twice = {
+        .kind = WEFT_METRIC_COUNTER, .name = "weft_metrics_overflow_total", .help = ""};
     assert_status(weft_metrics_add(metrics, &twice, &family, NULL), WEFT_ALREADY_EXISTS);
     weft_metrics_free(metrics);
 }

@@ -152,7 +152,8 @@ static void a_problem_names_place_causes_and_hint(void **state)
         weft_text_string(&text),
         "{\"type\":\"urn:weft:problem:internal\",\"title\":\"internal error\",\"status\":500,"
         "\"detail\":\"the model failed\",\"error\":\"the model failed: no \\\"file\\\" "
-        "(pipeline \\\"portrait\\\", step \\\"scene\\\", node \\\"b\\\", attempt 2); look elsewhere\","
+        "(pipeline \\\"portrait\\\", step \\\"scene\\\", node \\\"b\\\", attempt 2); look "
+        "elsewhere\","
         "\"pipeline\":\"portrait\",\"step\":\"scene\",\"node\":\"b\",\"attempt\":2,"
         "\"cause\":[\"no \\\"file\\\"\"],\"hint\":\"look elsewhere\"}");
 }

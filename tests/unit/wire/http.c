@@ -18,33 +18,43 @@ struct story {
     struct http_record answer;
 };
 
-static void begin(struct story *story) {
+static void begin(struct story *story)
+{
     *story = (struct story){0};
     http_pair_init(&story->pair, version, &http_server_events, &story->server);
 }
 
-static void end(struct story *story) {
+static void end(struct story *story)
+{
     http_pair_fini(&story->pair);
     http_server_fini(&story->server);
     http_record_fini(&story->answer);
 }
 
-static struct weft_http_stream *ask(struct story *story, const char *method, const char *path, bool no_body) {
+static struct weft_http_stream *ask(struct story *story, const char *method, const char *path,
+                                    bool no_body)
+{
     struct weft_http_field fields[] = {WEFT_HTTP_FIELD("x-field", "some value")};
-    struct weft_http_head head = {
-        .method = method, .path = path, .authority = "example:80", .fields = fields, .fields_count = 1};
+    struct weft_http_head head = {.method = method,
+                                  .path = path,
+                                  .authority = "example:80",
+                                  .fields = fields,
+                                  .fields_count = 1};
     struct weft_http_stream *stream = NULL;
-    assert_ok(weft_http_open(story->pair.client, &head, no_body, &http_record_events, &story->answer, &stream, NULL),
+    assert_ok(weft_http_open(story->pair.client, &head, no_body, &http_record_events,
+                             &story->answer, &stream, NULL),
               NULL);
     return stream;
 }
 
-static void send_body(struct weft_http_stream *stream, struct weft_slice body) {
+static void send_body(struct weft_http_stream *stream, struct weft_slice body)
+{
     assert_ok(weft_http_stream_send(stream, NULL, 0, &body, 1, NULL), NULL);
     assert_ok(weft_http_stream_end(stream, NULL, 0, NULL), NULL);
 }
 
-static struct weft_slice pattern(size_t size_bytes) {
+static struct weft_slice pattern(size_t size_bytes)
+{
     struct weft_buffer *buffer = weft_buffer_new(size_bytes);
     assert_non_null(buffer);
     for (size_t i = 0; i < size_bytes; i++) {
@@ -53,7 +63,8 @@ static struct weft_slice pattern(size_t size_bytes) {
     return weft_slice_take(buffer);
 }
 
-static void a_request_without_body_is_answered(void **state) {
+static void a_request_without_body_is_answered(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -75,7 +86,8 @@ static void a_request_without_body_is_answered(void **state) {
     end(&story);
 }
 
-static void a_body_comes_back_whole_with_trailers(void **state) {
+static void a_body_comes_back_whole_with_trailers(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -90,7 +102,8 @@ static void a_body_comes_back_whole_with_trailers(void **state) {
     end(&story);
 }
 
-static void it_works_byte_by_byte(void **state) {
+static void it_works_byte_by_byte(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -106,7 +119,8 @@ static void it_works_byte_by_byte(void **state) {
     end(&story);
 }
 
-static void a_large_body_lands_in_its_place_without_copies(void **state) {
+static void a_large_body_lands_in_its_place_without_copies(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -123,14 +137,17 @@ static void a_large_body_lands_in_its_place_without_copies(void **state) {
     assert_memory_equal(story.answer.landing->data, body.data, size_bytes);
     assert_int_equal(story.answer.slices_count, 0);
     assert_status(story.answer.close.status, WEFT_OK);
-    /* HTTP/2: only what came in one read with a head, once or twice each way. Chunks of HTTP/1.1 begin in the middle
-     * of such reads: one read buffer for each chunk of 1 MiB. */
-    assert_in_range(copied_bytes, 0, version == WEFT_HTTP_2 ? 4 * WEFT_HTTP_READ_BYTES : 2 * 13 * WEFT_HTTP_READ_BYTES);
+    /* HTTP/2: only what came in one read with a head, once or twice each way. Chunks of HTTP/1.1
+     * begin in the middle of such reads: one read buffer for each chunk of 1 MiB. */
+    assert_in_range(copied_bytes, 0,
+                    version == WEFT_HTTP_2 ? 4 * WEFT_HTTP_READ_BYTES
+                                           : 2 * 13 * WEFT_HTTP_READ_BYTES);
     weft_slice_fini(&body);
     end(&story);
 }
 
-static void a_large_body_is_sent_without_copies(void **state) {
+static void a_large_body_is_sent_without_copies(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -157,7 +174,8 @@ static void a_large_body_is_sent_without_copies(void **state) {
     end(&story);
 }
 
-static void a_slow_reader_holds_the_sender_back(void **state) {
+static void a_slow_reader_holds_the_sender_back(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -167,7 +185,8 @@ static void a_slow_reader_holds_the_sender_back(void **state) {
     assert_ok(weft_http_stream_send(stream, NULL, 0, &body, 1, NULL), NULL);
     http_pair_run(&story.pair);
     size_t came_bytes = story.server.last.body_bytes;
-    assert_in_range(came_bytes, WEFT_HTTP_WINDOW_BYTES / 2, WEFT_HTTP_WINDOW_BYTES + WEFT_HTTP_READ_BYTES);
+    assert_in_range(came_bytes, WEFT_HTTP_WINDOW_BYTES / 2,
+                    WEFT_HTTP_WINDOW_BYTES + WEFT_HTTP_READ_BYTES);
 
     /* It goes on when the reader consumes, and tells the sender when its queue ran down. */
     story.server.last.hold = false;
@@ -181,7 +200,8 @@ static void a_slow_reader_holds_the_sender_back(void **state) {
     end(&story);
 }
 
-static void a_cancelled_request_ends_on_both_sides(void **state) {
+static void a_cancelled_request_ends_on_both_sides(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -196,14 +216,16 @@ static void a_cancelled_request_ends_on_both_sides(void **state) {
     if (version == WEFT_HTTP_2) {
         assert_int_equal(story.server.cancelled_count, 1);
     } else {
-        assert_true(weft_http_is_done(story.pair.client)); /* the only way to cancel is to hang up */
+        assert_true(
+            weft_http_is_done(story.pair.client)); /* the only way to cancel is to hang up */
         weft_http_disconnect(story.pair.server, true);
         assert_int_equal(story.server.closed_count, 1);
     }
     end(&story);
 }
 
-static void a_broken_connection_ends_every_stream(void **state) {
+static void a_broken_connection_ends_every_stream(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -219,7 +241,8 @@ static void a_broken_connection_ends_every_stream(void **state) {
     end(&story);
 }
 
-static void what_never_left_was_certainly_not_processed(void **state) {
+static void what_never_left_was_certainly_not_processed(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -230,7 +253,8 @@ static void what_never_left_was_certainly_not_processed(void **state) {
     end(&story);
 }
 
-static void a_request_that_nobody_takes_is_answered_503(void **state) {
+static void a_request_that_nobody_takes_is_answered_503(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -240,7 +264,8 @@ static void a_request_that_nobody_takes_is_answered_503(void **state) {
     end(&story);
 }
 
-static void an_early_answer_ends_the_request(void **state) {
+static void an_early_answer_ends_the_request(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -256,7 +281,8 @@ static void an_early_answer_ends_the_request(void **state) {
     end(&story);
 }
 
-static void the_answer_to_head_has_no_body(void **state) {
+static void the_answer_to_head_has_no_body(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -272,7 +298,8 @@ static void the_answer_to_head_has_no_body(void **state) {
     end(&story);
 }
 
-static void a_connection_that_goes_away_finishes_what_it_has(void **state) {
+static void a_connection_that_goes_away_finishes_what_it_has(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -292,7 +319,8 @@ static void a_connection_that_goes_away_finishes_what_it_has(void **state) {
     end(&story);
 }
 
-static void many_requests_follow_each_other(void **state) {
+static void many_requests_follow_each_other(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -308,7 +336,8 @@ static void many_requests_follow_each_other(void **state) {
     end(&story);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     version = argc > 1 && strcmp(argv[1], "1.1") == 0 ? WEFT_HTTP_1_1 : WEFT_HTTP_2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_without_body_is_answered),

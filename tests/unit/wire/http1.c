@@ -9,7 +9,8 @@
 
 #include "http_pair.h"
 
-/* HTTP/1.1 on the wire: what a server refuses because two readers could read it differently, and what it must take. */
+/* HTTP/1.1 on the wire: what a server refuses because two readers could read it differently, and
+ * what it must take. */
 
 struct door {
     struct weft_http_shared *shared;
@@ -17,19 +18,26 @@ struct door {
     struct http_server server;
 };
 
-static void open_door(struct door *door) {
+static void open_door(struct door *door)
+{
     *door = (struct door){.shared = weft_http_shared_new()};
-    assert_ok(weft_http_new_server(door->shared, "http", &http_server_events, &door->server, &door->http, NULL), NULL);
+    assert_ok(weft_http_new_server(door->shared, "http", &http_server_events, &door->server,
+                                   &door->http, NULL),
+              NULL);
 }
 
-static void close_door(struct door *door) {
+static void close_door(struct door *door)
+{
     weft_http_free(door->http);
     weft_http_shared_free(door->shared);
     http_server_fini(&door->server);
 }
 
-/* What the server answers to the bytes, given in pieces of that size (0: at once). The caller frees. */
-static char *exchange(const char *bytes, size_t size_bytes, size_t piece_bytes, size_t *ret_requests) {
+/* What the server answers to the bytes, given in pieces of that size (0: at once). The caller
+ * frees. */
+static char *exchange(const char *bytes, size_t size_bytes, size_t piece_bytes,
+                      size_t *ret_requests)
+{
     struct door door;
     open_door(&door);
     enum weft_status status = http_give(door.http, bytes, size_bytes, piece_bytes);
@@ -43,7 +51,8 @@ static char *exchange(const char *bytes, size_t size_bytes, size_t piece_bytes, 
     return answer;
 }
 
-static void expect_status(const char *bytes, int http_status) {
+static void expect_status(const char *bytes, int http_status)
+{
     for (size_t piece_bytes = 0; piece_bytes <= 1; piece_bytes++) {
         size_t requests = 0;
         char *answer = exchange(bytes, strlen(bytes), piece_bytes, &requests);
@@ -62,12 +71,15 @@ static void expect_status(const char *bytes, int http_status) {
 
 #define HOST "Host: a\r\n"
 
-static void ambiguous_requests_are_refused(void **state) {
+static void ambiguous_requests_are_refused(void **state)
+{
     (void)state;
     static const char *const corpus[] = {
         /* Both lengths, and several. */
-        "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        "POST /echo HTTP/1.1\r\n" HOST
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /echo HTTP/1.1\r\n" HOST
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4, 4\r\n\r\nabcd",
@@ -120,11 +132,14 @@ static void ambiguous_requests_are_refused(void **state) {
     }
 }
 
-static void other_refusals_say_why(void **state) {
+static void other_refusals_say_why(void **state)
+{
     (void)state;
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501);
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 501);
-    expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 501);
+    expect_status("POST /echo HTTP/1.1\r\n" HOST
+                  "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                  501);
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n", 501);
     expect_status("GET /hello\r\n" HOST "\r\n", 505); /* HTTP/0.9 */
     expect_status("GET /hello HTTP/2.0\r\n" HOST "\r\n", 505);
@@ -132,19 +147,32 @@ static void other_refusals_say_why(void **state) {
 }
 
 /* A request whose head was accepted, and whose body breaks the framing. */
-static void broken_chunks_end_the_connection(void **state) {
+static void broken_chunks_end_the_connection(void **state)
+{
     (void)state;
     static const char *const bodies[] = {
-        "4;name=value\r\nabcd\r\n0\r\n\r\n", "4 \r\nabcd\r\n0\r\n\r\n", " 4\r\nabcd\r\n0\r\n\r\n", "0x4\r\nabcd\r\n0\r\n\r\n",
-        "4\nabcd\r\n0\r\n\r\n",               "4\r\nabcdX\r\n0\r\n\r\n", "4\r\nabcd\n0\r\n\r\n",     "\r\n0\r\n\r\n",
-        "-1\r\n",                            "fffffffffffffffff\r\n",  "4\r\nabcd\r\nG\r\n",      "0\r\nX: a\nY: b\r\n\r\n",
-        "0\r\n X: a\r\n\r\n",                 "0\r\nbad trailer\r\n\r\n",
+        "4;name=value\r\nabcd\r\n0\r\n\r\n",
+        "4 \r\nabcd\r\n0\r\n\r\n",
+        " 4\r\nabcd\r\n0\r\n\r\n",
+        "0x4\r\nabcd\r\n0\r\n\r\n",
+        "4\nabcd\r\n0\r\n\r\n",
+        "4\r\nabcdX\r\n0\r\n\r\n",
+        "4\r\nabcd\n0\r\n\r\n",
+        "\r\n0\r\n\r\n",
+        "-1\r\n",
+        "fffffffffffffffff\r\n",
+        "4\r\nabcd\r\nG\r\n",
+        "0\r\nX: a\nY: b\r\n\r\n",
+        "0\r\n X: a\r\n\r\n",
+        "0\r\nbad trailer\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         for (size_t piece_bytes = 0; piece_bytes <= 1; piece_bytes++) {
             char bytes[512];
-            snprintf(bytes, sizeof(bytes), "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%s"
-                                           "GET /smuggled HTTP/1.1\r\n" HOST "\r\n", bodies[i]);
+            snprintf(bytes, sizeof(bytes),
+                     "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%s"
+                     "GET /smuggled HTTP/1.1\r\n" HOST "\r\n",
+                     bodies[i]);
             size_t requests = 0;
             char *answer = exchange(bytes, strlen(bytes), piece_bytes, &requests);
             if (strncmp(answer, "HTTP/1.1 400 ", 13) != 0 || requests != 1) {
@@ -155,23 +183,28 @@ static void broken_chunks_end_the_connection(void **state) {
     }
 }
 
-static void ordinary_requests_are_taken(void **state) {
+static void ordinary_requests_are_taken(void **state)
+{
     (void)state;
     expect_status("GET /hello HTTP/1.1\r\n" HOST "\r\n", 200);
     expect_status("\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n", 200);
     expect_status("GET /hello HTTP/1.0\r\n\r\n", 200);
     expect_status("GET http://b:80/hello HTTP/1.1\r\nHost: b:80\r\n\r\n", 200);
     expect_status("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nabcd", 200);
-    expect_status("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\nA\r\n0123456789\r\n0\r\nX: t\r\n\r\n",
-                  200);
+    expect_status(
+        "POST /echo HTTP/1.1\r\n" HOST
+        "Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\nA\r\n0123456789\r\n0\r\nX: t\r\n\r\n",
+        200);
     expect_status("GET /missing HTTP/1.1\r\n" HOST "\r\n", 404);
     /* An upgrade to HTTP/2 is not taken up; the request is. */
-    expect_status("GET /hello HTTP/1.1\r\n" HOST
-                  "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
-                  200);
+    expect_status(
+        "GET /hello HTTP/1.1\r\n" HOST
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+        200);
 }
 
-static void pipelined_requests_are_answered_in_order(void **state) {
+static void pipelined_requests_are_answered_in_order(void **state)
+{
     (void)state;
     static const char bytes[] = "GET /hello HTTP/1.1\r\n" HOST "\r\n"
                                 "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"
@@ -188,7 +221,8 @@ static void pipelined_requests_are_answered_in_order(void **state) {
     free(answer);
 }
 
-static void a_client_that_waits_is_told_to_continue(void **state) {
+static void a_client_that_waits_is_told_to_continue(void **state)
+{
     (void)state;
     struct door door;
     open_door(&door);
@@ -205,7 +239,8 @@ static void a_client_that_waits_is_told_to_continue(void **state) {
     close_door(&door);
 }
 
-static void heads_have_limits(void **state) {
+static void heads_have_limits(void **state)
+{
     (void)state;
     struct weft_text text = {0};
     weft_text_append_string(&text, "GET /");
@@ -231,7 +266,8 @@ static void heads_have_limits(void **state) {
     weft_text_fini(&text);
 }
 
-static void a_fast_answer_discards_a_short_rest_and_keeps_the_connection(void **state) {
+static void a_fast_answer_discards_a_short_rest_and_keeps_the_connection(void **state)
+{
     (void)state;
     struct door door;
     open_door(&door);
@@ -250,15 +286,19 @@ static void a_fast_answer_discards_a_short_rest_and_keeps_the_connection(void **
     close_door(&door);
 }
 
-/* --- The client's side ------------------------------------------------------------------------------------------- */
+/* --- The client's side
+ * ------------------------------------------------------------------------------------------- */
 
-static void answer_client(struct http_record *record, const char *method, const char *bytes, bool clean_end) {
+static void answer_client(struct http_record *record, const char *method, const char *bytes,
+                          bool clean_end)
+{
     struct weft_http_shared *shared = weft_http_shared_new();
     static const struct weft_http_events events = {0};
     struct weft_http *http = NULL;
     struct weft_http_stream *stream = NULL;
     *record = (struct http_record){0};
-    assert_ok(weft_http_new_client(shared, WEFT_HTTP_1_1, "http", &events, NULL, &http, NULL), NULL);
+    assert_ok(weft_http_new_client(shared, WEFT_HTTP_1_1, "http", &events, NULL, &http, NULL),
+              NULL);
     struct weft_http_head head = {.method = method, .path = "/", .authority = "a"};
     assert_ok(weft_http_open(http, &head, true, &http_record_events, record, &stream, NULL), NULL);
     free(http_take(http, NULL));
@@ -269,13 +309,15 @@ static void answer_client(struct http_record *record, const char *method, const 
     weft_http_shared_free(shared);
 }
 
-static void clients_find_the_end_of_an_answer(void **state) {
+static void clients_find_the_end_of_an_answer(void **state)
+{
     (void)state;
     struct http_record record;
     answer_client(&record, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", false);
     assert_true(record.ended && record.body_bytes == 2 && record.close.status == WEFT_OK);
     http_record_fini(&record);
-    answer_client(&record, "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nX: y\r\n\r\n", false);
+    answer_client(&record, "GET",
+                  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nX: y\r\n\r\n", false);
     assert_true(record.status == 204 && record.fields_count == 1 && record.close.status == WEFT_OK);
     http_record_fini(&record);
     answer_client(&record, "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", false);
@@ -291,12 +333,14 @@ static void clients_find_the_end_of_an_answer(void **state) {
     answer_client(&record, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", true);
     assert_true(!record.ended && record.close.status == WEFT_UNAVAILABLE);
     http_record_fini(&record);
-    answer_client(&record, "GET", "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", true);
+    answer_client(&record, "GET",
+                  "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", true);
     assert_true(!record.ended && record.close.status == WEFT_UNAVAILABLE);
     http_record_fini(&record);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ambiguous_requests_are_refused),
         cmocka_unit_test(other_refusals_say_why),

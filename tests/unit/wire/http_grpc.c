@@ -16,7 +16,7 @@ struct server {
     struct weft_grpc_options options;
     struct weft_grpc_call *call; /* the last one */
     char path[64];
-    char note[64];        /* metadata "x-note-bin" */
+    char note[64]; /* metadata "x-note-bin" */
     size_t note_bytes;
     uint64_t timeout_ns;
     size_t messages_count;
@@ -29,7 +29,9 @@ struct server {
     enum weft_status accepted;
 };
 
-static void server_message(void *context, struct weft_grpc_call *call, const struct weft_slice *message) {
+static void server_message(void *context, struct weft_grpc_call *call,
+                           const struct weft_slice *message)
+{
     struct server *server = context;
     server->messages_count++;
     server->bytes += message->size_bytes;
@@ -45,7 +47,8 @@ static void server_message(void *context, struct weft_grpc_call *call, const str
     }
 }
 
-static void server_half_closed(void *context, struct weft_grpc_call *call) {
+static void server_half_closed(void *context, struct weft_grpc_call *call)
+{
     struct server *server = context;
     server->half_closed = true;
     struct weft_grpc_metadata trailer = {"x-count", "three", 5};
@@ -56,7 +59,8 @@ static void server_half_closed(void *context, struct weft_grpc_call *call) {
 
 static void server_finished(void *context, struct weft_grpc_call *call, enum weft_status status,
                             const struct weft_error *error, const struct weft_http_field *trailers,
-                            size_t trailers_count) {
+                            size_t trailers_count)
+{
     (void)call, (void)error, (void)trailers, (void)trailers_count;
     struct server *server = context;
     server->finished_count++;
@@ -70,12 +74,16 @@ static const struct weft_grpc_events server_events = {
     .on_finished = server_finished,
 };
 
-static void server_request(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void server_request(void *context, struct weft_http_stream *stream,
+                           const struct weft_http_head *head)
+{
     struct server *server = context;
     snprintf(server->path, sizeof(server->path), "%s", head->path);
-    const struct weft_http_field *note = weft_http_field_find(head->fields, head->fields_count, "x-note-bin");
+    const struct weft_http_field *note =
+        weft_http_field_find(head->fields, head->fields_count, "x-note-bin");
     if (note != NULL) {
-        assert_true(weft_grpc_binary_decode(note, server->note, sizeof(server->note), &server->note_bytes));
+        assert_true(
+            weft_grpc_binary_decode(note, server->note, sizeof(server->note), &server->note_bytes));
     }
     if (strcmp(head->path, "/test.Echo/Unknown") == 0) {
         weft_grpc_refuse(stream, WEFT_UNIMPLEMENTED, "no such method: 100 % sicher ungültig");
@@ -84,11 +92,14 @@ static void server_request(void *context, struct weft_http_stream *stream, const
     if (!weft_grpc_is_request(head)) {
         struct weft_http_field fields[] = {WEFT_HTTP_FIELD("content-type", "text/html")};
         assert_ok(weft_http_stream_respond(
-                      stream, &(struct weft_http_head){.status = 404, .fields = fields, .fields_count = 1}, true, NULL),
+                      stream,
+                      &(struct weft_http_head){.status = 404, .fields = fields, .fields_count = 1},
+                      true, NULL),
                   NULL);
         return;
     }
-    server->accepted = weft_grpc_accept(stream, head, &server->options, &server_events, server, &server->call, NULL);
+    server->accepted = weft_grpc_accept(stream, head, &server->options, &server_events, server,
+                                        &server->call, NULL);
     if (server->accepted == WEFT_OK) {
         server->timeout_ns = weft_grpc_call_timeout_ns(server->call);
         if (server->zip) {
@@ -110,7 +121,9 @@ struct client {
     bool unprocessed;
 };
 
-static void client_message(void *context, struct weft_grpc_call *call, const struct weft_slice *message) {
+static void client_message(void *context, struct weft_grpc_call *call,
+                           const struct weft_slice *message)
+{
     (void)call;
     struct client *client = context;
     client->messages_count++;
@@ -121,17 +134,20 @@ static void client_message(void *context, struct weft_grpc_call *call, const str
 
 static void client_finished(void *context, struct weft_grpc_call *call, enum weft_status status,
                             const struct weft_error *error, const struct weft_http_field *trailers,
-                            size_t trailers_count) {
+                            size_t trailers_count)
+{
     struct client *client = context;
     client->finished_count++;
     client->status = status;
     client->unprocessed = weft_grpc_call_was_unprocessed(call);
-    snprintf(client->message, sizeof(client->message), "%s", error != NULL ? weft_error_message(error) : "");
+    snprintf(client->message, sizeof(client->message), "%s",
+             error != NULL ? weft_error_message(error) : "");
     const struct weft_http_field *field = weft_http_field_find(trailers, trailers_count, "x-count");
     snprintf(client->trailer, sizeof(client->trailer), "%s", field != NULL ? field->value : "");
 }
 
-static const struct weft_grpc_events client_events = {.on_message = client_message, .on_finished = client_finished};
+static const struct weft_grpc_events client_events = {.on_message = client_message,
+                                                      .on_finished = client_finished};
 
 struct story {
     struct http_pair pair;
@@ -140,34 +156,43 @@ struct story {
     struct weft_grpc_options options; /* the client's */
 };
 
-static void begin(struct story *story) {
+static void begin(struct story *story)
+{
     *story = (struct story){.server.accepted = WEFT_UNKNOWN};
     http_pair_init(&story->pair, WEFT_HTTP_2, &http_events, &story->server);
 }
 
-static void end(struct story *story) {
+static void end(struct story *story)
+{
     http_pair_fini(&story->pair);
     weft_slice_fini(&story->server.last);
     weft_slice_fini(&story->client.last);
 }
 
-static struct weft_grpc_call *call_with(struct story *story, const struct weft_grpc_request *request) {
+static struct weft_grpc_call *call_with(struct story *story,
+                                        const struct weft_grpc_request *request)
+{
     struct weft_grpc_call *call = NULL;
-    assert_ok(weft_grpc_call(story->pair.client, request, &story->options, &client_events, &story->client, &call, NULL),
+    assert_ok(weft_grpc_call(story->pair.client, request, &story->options, &client_events,
+                             &story->client, &call, NULL),
               NULL);
     return call;
 }
 
-static struct weft_grpc_call *call_path(struct story *story, const char *path) {
-    return call_with(story, &(struct weft_grpc_request){.path = path, .authority = "test", .timeout_ns = UINT64_MAX});
+static struct weft_grpc_call *call_path(struct story *story, const char *path)
+{
+    return call_with(story, &(struct weft_grpc_request){
+                                .path = path, .authority = "test", .timeout_ns = UINT64_MAX});
 }
 
-static void send_text(struct weft_grpc_call *call, const char *text) {
+static void send_text(struct weft_grpc_call *call, const char *text)
+{
     struct weft_slice slice = weft_slice_static(text, strlen(text));
     assert_ok(weft_grpc_send(call, &slice, 1, NULL), NULL);
 }
 
-static void send_zeroes(struct weft_grpc_call *call, size_t size_bytes) {
+static void send_zeroes(struct weft_grpc_call *call, size_t size_bytes)
+{
     struct weft_buffer *buffer = weft_buffer_new(size_bytes);
     assert_non_null(buffer);
     memset(buffer->data, 'z', size_bytes);
@@ -175,14 +200,18 @@ static void send_zeroes(struct weft_grpc_call *call, size_t size_bytes) {
     assert_ok(weft_grpc_send(call, &slice, 1, NULL), NULL);
 }
 
-static void finish_call(struct story *story, struct weft_grpc_call *call) {
+static void finish_call(struct story *story, struct weft_grpc_call *call)
+{
     assert_ok(weft_grpc_half_close(call, NULL), NULL);
     http_pair_run(&story->pair);
 }
 
-/* --- Stories ----------------------------------------------------------------------------------------------------- */
+/* --- Stories
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static void a_unary_call_is_answered(void **state) {
+static void a_unary_call_is_answered(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -198,7 +227,8 @@ static void a_unary_call_is_answered(void **state) {
     end(&story);
 }
 
-static void an_empty_message_is_a_message(void **state) {
+static void an_empty_message_is_a_message(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -211,7 +241,8 @@ static void an_empty_message_is_a_message(void **state) {
     end(&story);
 }
 
-static void both_sides_stream_and_trailers_come_last(void **state) {
+static void both_sides_stream_and_trailers_come_last(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -231,7 +262,8 @@ static void both_sides_stream_and_trailers_come_last(void **state) {
     end(&story);
 }
 
-static void a_large_message_is_copied_at_most_once(void **state) {
+static void a_large_message_is_copied_at_most_once(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -253,7 +285,8 @@ static void a_large_message_is_copied_at_most_once(void **state) {
     weft_pool_unref(pool);
 }
 
-static void a_stream_of_large_messages_keeps_its_window(void **state) {
+static void a_stream_of_large_messages_keeps_its_window(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -274,7 +307,8 @@ static void a_stream_of_large_messages_keeps_its_window(void **state) {
     end(&story);
 }
 
-static void announcing_costs_no_budget_beyond_half_and_big_ones_still_pass(void **state) {
+static void announcing_costs_no_budget_beyond_half_and_big_ones_still_pass(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -298,7 +332,8 @@ static void announcing_costs_no_budget_beyond_half_and_big_ones_still_pass(void 
     end(&story);
 }
 
-static void a_message_beyond_the_limit_is_refused(void **state) {
+static void a_message_beyond_the_limit_is_refused(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -313,7 +348,8 @@ static void a_message_beyond_the_limit_is_refused(void **state) {
     end(&story);
 }
 
-static void the_clients_limit_holds_too(void **state) {
+static void the_clients_limit_holds_too(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -326,14 +362,17 @@ static void the_clients_limit_holds_too(void **state) {
     end(&story);
 }
 
-static void gzip_goes_both_ways(void **state) {
+static void gzip_goes_both_ways(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
     story.server.zip = true;
-    struct weft_grpc_call *call = call_with(
-        &story, &(struct weft_grpc_request){
-                    .path = "/test.Echo/Unary", .authority = "t", .timeout_ns = UINT64_MAX, .encoding = WEFT_GRPC_GZIP});
+    struct weft_grpc_call *call =
+        call_with(&story, &(struct weft_grpc_request){.path = "/test.Echo/Unary",
+                                                      .authority = "t",
+                                                      .timeout_ns = UINT64_MAX,
+                                                      .encoding = WEFT_GRPC_GZIP});
     send_zeroes(call, 3 * 1024 * 1024);
     assert_in_range(weft_grpc_call_queued_bytes(call), 1, 100 * 1024);
     finish_call(&story, call);
@@ -343,14 +382,17 @@ static void gzip_goes_both_ways(void **state) {
     end(&story);
 }
 
-static void a_gzip_bomb_stops_at_the_limit(void **state) {
+static void a_gzip_bomb_stops_at_the_limit(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
     story.server.options.message_max_bytes = 1024 * 1024;
-    struct weft_grpc_call *call = call_with(
-        &story, &(struct weft_grpc_request){
-                    .path = "/test.Echo/Unary", .authority = "t", .timeout_ns = UINT64_MAX, .encoding = WEFT_GRPC_GZIP});
+    struct weft_grpc_call *call =
+        call_with(&story, &(struct weft_grpc_request){.path = "/test.Echo/Unary",
+                                                      .authority = "t",
+                                                      .timeout_ns = UINT64_MAX,
+                                                      .encoding = WEFT_GRPC_GZIP});
     send_zeroes(call, 1024 * 1024 + 1);
     finish_call(&story, call);
     assert_status(story.client.status, WEFT_RESOURCE_EXHAUSTED);
@@ -358,17 +400,20 @@ static void a_gzip_bomb_stops_at_the_limit(void **state) {
     end(&story);
 }
 
-static void metadata_and_timeout_cross(void **state) {
+static void metadata_and_timeout_cross(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
     const uint8_t bytes[] = {0, 255, 10, 13, 7};
-    struct weft_grpc_metadata metadata[] = {{"x-note-bin", bytes, sizeof(bytes)}, {"x-plain", "plain text", 10}};
-    struct weft_grpc_call *call = call_with(&story, &(struct weft_grpc_request){.path = "/test.Echo/Unary",
-                                                                                .authority = "t",
-                                                                                .timeout_ns = 1500000000,
-                                                                                .metadata = metadata,
-                                                                                .metadata_count = 2});
+    struct weft_grpc_metadata metadata[] = {{"x-note-bin", bytes, sizeof(bytes)},
+                                            {"x-plain", "plain text", 10}};
+    struct weft_grpc_call *call =
+        call_with(&story, &(struct weft_grpc_request){.path = "/test.Echo/Unary",
+                                                      .authority = "t",
+                                                      .timeout_ns = 1500000000,
+                                                      .metadata = metadata,
+                                                      .metadata_count = 2});
     send_text(call, "x");
     finish_call(&story, call);
     assert_int_equal(story.server.note_bytes, sizeof(bytes));
@@ -377,23 +422,32 @@ static void metadata_and_timeout_cross(void **state) {
     end(&story);
 }
 
-static void metadata_that_would_break_a_head_is_refused(void **state) {
+static void metadata_that_would_break_a_head_is_refused(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
-    const struct weft_grpc_metadata bad[] = {
-        {"x-line", "a\r\nb", 4}, {"UPPER", "a", 1}, {"grpc-status", "0", 1}, {":path", "/", 1}, {"", "a", 1}};
+    const struct weft_grpc_metadata bad[] = {{"x-line", "a\r\nb", 4},
+                                             {"UPPER", "a", 1},
+                                             {"grpc-status", "0", 1},
+                                             {":path", "/", 1},
+                                             {"", "a", 1}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct weft_grpc_call *call = NULL;
-        struct weft_grpc_request request = {
-            .path = "/a.B/C", .authority = "t", .timeout_ns = UINT64_MAX, .metadata = &bad[i], .metadata_count = 1};
-        assert_status(weft_grpc_call(story.pair.client, &request, NULL, &client_events, &story.client, &call, NULL),
+        struct weft_grpc_request request = {.path = "/a.B/C",
+                                            .authority = "t",
+                                            .timeout_ns = UINT64_MAX,
+                                            .metadata = &bad[i],
+                                            .metadata_count = 1};
+        assert_status(weft_grpc_call(story.pair.client, &request, NULL, &client_events,
+                                     &story.client, &call, NULL),
                       WEFT_INVALID_ARGUMENT);
     }
     end(&story);
 }
 
-static void a_refused_call_gets_trailers_only_with_its_message(void **state) {
+static void a_refused_call_gets_trailers_only_with_its_message(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -406,7 +460,8 @@ static void a_refused_call_gets_trailers_only_with_its_message(void **state) {
     end(&story);
 }
 
-static void a_server_that_fails_says_so_after_messages(void **state) {
+static void a_server_that_fails_says_so_after_messages(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -422,7 +477,8 @@ static void a_server_that_fails_says_so_after_messages(void **state) {
     end(&story);
 }
 
-static void a_cancelled_call_ends_with_the_reason_here_and_cancelled_there(void **state) {
+static void a_cancelled_call_ends_with_the_reason_here_and_cancelled_there(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -438,7 +494,8 @@ static void a_cancelled_call_ends_with_the_reason_here_and_cancelled_there(void 
     end(&story);
 }
 
-static void a_lost_connection_is_unavailable(void **state) {
+static void a_lost_connection_is_unavailable(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -453,7 +510,8 @@ static void a_lost_connection_is_unavailable(void **state) {
     end(&story);
 }
 
-static void a_paused_call_slows_its_sender_down(void **state) {
+static void a_paused_call_slows_its_sender_down(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
@@ -473,26 +531,33 @@ static void a_paused_call_slows_its_sender_down(void **state) {
     end(&story);
 }
 
-static void a_server_that_is_no_grpc_server_is_named(void **state) {
+static void a_server_that_is_no_grpc_server_is_named(void **state)
+{
     (void)state;
     struct story story;
     begin(&story);
-    /* The stream is answered like a web page, because the request does not look like gRPC to this server. */
+    /* The stream is answered like a web page, because the request does not look like gRPC to this
+     * server. */
     struct weft_http_field fields[] = {WEFT_HTTP_FIELD("te", "trailers")};
     struct http_record record = {0};
     struct weft_http_stream *stream = NULL;
     struct weft_http_head head = {
         .method = "POST", .path = "/x", .authority = "t", .fields = fields, .fields_count = 1};
-    assert_ok(weft_http_open(story.pair.client, &head, true, &http_record_events, &record, &stream, NULL), NULL);
+    assert_ok(
+        weft_http_open(story.pair.client, &head, true, &http_record_events, &record, &stream, NULL),
+        NULL);
     http_pair_run(&story.pair);
     assert_int_equal(record.status, 404);
     http_record_fini(&record);
     end(&story);
 }
 
-/* --- Texts ------------------------------------------------------------------------------------------------------- */
+/* --- Texts
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static void timeouts_read_and_write(void **state) {
+static void timeouts_read_and_write(void **state)
+{
     (void)state;
     uint64_t ns = 0;
     assert_true(weft_grpc_timeout_parse("100m", &ns));
@@ -507,18 +572,25 @@ static void timeouts_read_and_write(void **state) {
     const struct {
         uint64_t ns;
         const char *text;
-    } cases[] = {{0, "0n"}, {1, "1n"}, {99999999, "99999999n"}, {100000000, "100000u"}, {1500000000, "1500000u"},
-                 {100000000001, "100001m"}, {UINT64_MAX, "5124096H"}};
+    } cases[] = {{0, "0n"},
+                 {1, "1n"},
+                 {99999999, "99999999n"},
+                 {100000000, "100000u"},
+                 {1500000000, "1500000u"},
+                 {100000000001, "100001m"},
+                 {UINT64_MAX, "5124096H"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         weft_grpc_timeout_format(cases[i].ns, text);
         assert_string_equal(text, cases[i].text);
     }
 }
 
-static void status_messages_are_percent_coded(void **state) {
+static void status_messages_are_percent_coded(void **state)
+{
     (void)state;
     char text[64];
-    assert_int_equal(weft_grpc_message_encode("50% für\n", text, sizeof(text)), strlen("50%25 f%C3%BCr%0A"));
+    assert_int_equal(weft_grpc_message_encode("50% für\n", text, sizeof(text)),
+                     strlen("50%25 f%C3%BCr%0A"));
     assert_string_equal(text, "50%25 f%C3%BCr%0A");
     char back[64];
     weft_grpc_message_decode(text, strlen(text), back, sizeof(back));
@@ -531,7 +603,8 @@ static void status_messages_are_percent_coded(void **state) {
     assert_string_equal(back, "100% %zz %4");
 }
 
-static void paths_split(void **state) {
+static void paths_split(void **state)
+{
     (void)state;
     const char *service = NULL;
     const char *method = NULL;
@@ -542,11 +615,13 @@ static void paths_split(void **state) {
     assert_string_equal(method, "C");
     const char *bad[] = {"", "/", "a/b", "//b", "/a/", "/a", "/a/b/c"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(weft_grpc_path_split(bad[i], &service, &service_length, &method, &method_length));
+        assert_false(
+            weft_grpc_path_split(bad[i], &service, &service_length, &method, &method_length));
     }
 }
 
-static void the_budget_gives_freely_while_there_is_plenty(void **state) {
+static void the_budget_gives_freely_while_there_is_plenty(void **state)
+{
     (void)state;
     struct weft_receive_budget budget;
     weft_receive_budget_init(&budget, 1000);
@@ -563,7 +638,8 @@ static void the_budget_gives_freely_while_there_is_plenty(void **state) {
     assert_int_equal(budget.leased_bytes, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unary_call_is_answered),
         cmocka_unit_test(an_empty_message_is_a_message),

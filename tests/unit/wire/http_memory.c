@@ -9,10 +9,12 @@
 #include "http_pair.h"
 #include "support/failmalloc.h"
 
-/* Each allocation fails in turn, once alone and once with all that follow: the connection may end, but every stream
- * ends exactly once, nothing leaks (the address sanitizer watches), and nobody crashes. */
+/* Each allocation fails in turn, once alone and once with all that follow: the connection may end,
+ * but every stream ends exactly once, nothing leaks (the address sanitizer watches), and nobody
+ * crashes. */
 
-static void run_http(enum weft_http_version version) {
+static void run_http(enum weft_http_version version)
+{
     struct http_pair pair;
     struct http_server server = {0};
     struct http_record record = {0};
@@ -24,8 +26,8 @@ static void run_http(enum weft_http_version version) {
         .method = "POST", .path = "/echo", .authority = "t", .fields = fields, .fields_count = 1};
     struct weft_http_stream *stream = NULL;
     struct weft_error *error = NULL;
-    bool opened =
-        weft_http_open(pair.client, &head, false, &http_record_events, &record, &stream, &error) == WEFT_OK;
+    bool opened = weft_http_open(pair.client, &head, false, &http_record_events, &record, &stream,
+                                 &error) == WEFT_OK;
     if (opened) {
         struct weft_slice body = {0};
         if (!weft_slice_copy("some body that goes to and fro", 30, &body) ||
@@ -48,7 +50,9 @@ static void run_http(enum weft_http_version version) {
     http_record_fini(&record);
 }
 
-/* --- gRPC -------------------------------------------------------------------------------------------------------- */
+/* --- gRPC
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 struct calls {
     int finished_count;
@@ -56,24 +60,31 @@ struct calls {
     size_t bytes;
 };
 
-static void take_message(void *context, struct weft_grpc_call *call, const struct weft_slice *message) {
+static void take_message(void *context, struct weft_grpc_call *call,
+                         const struct weft_slice *message)
+{
     (void)call;
     ((struct calls *)context)->bytes += message->size_bytes;
 }
 
 static void finished(void *context, struct weft_grpc_call *call, enum weft_status status,
-                     const struct weft_error *error, const struct weft_http_field *trailers, size_t trailers_count) {
+                     const struct weft_error *error, const struct weft_http_field *trailers,
+                     size_t trailers_count)
+{
     (void)call, (void)error, (void)trailers, (void)trailers_count;
     struct calls *calls = context;
     calls->finished_count++;
     calls->status = status;
 }
 
-static void answer_message(void *context, struct weft_grpc_call *call, const struct weft_slice *message) {
+static void answer_message(void *context, struct weft_grpc_call *call,
+                           const struct weft_slice *message)
+{
     (void)context;
     struct weft_slice answer = weft_slice_ref(message);
     struct weft_grpc_metadata metadata = {"x-m-bin", "abc", 3};
-    if (weft_grpc_call_set_head(call, &metadata, 1, NULL) != WEFT_OK || weft_grpc_send(call, &answer, 1, NULL) != WEFT_OK) {
+    if (weft_grpc_call_set_head(call, &metadata, 1, NULL) != WEFT_OK ||
+        weft_grpc_send(call, &answer, 1, NULL) != WEFT_OK) {
         weft_slice_fini(&answer);
         weft_grpc_finish(call, WEFT_OUT_OF_MEMORY, NULL, NULL, 0);
         return;
@@ -81,10 +92,14 @@ static void answer_message(void *context, struct weft_grpc_call *call, const str
     weft_grpc_finish(call, WEFT_OK, NULL, &metadata, 1);
 }
 
-static const struct weft_grpc_events client_events = {.on_message = take_message, .on_finished = finished};
-static const struct weft_grpc_events server_events = {.on_message = answer_message, .on_finished = finished};
+static const struct weft_grpc_events client_events = {.on_message = take_message,
+                                                      .on_finished = finished};
+static const struct weft_grpc_events server_events = {.on_message = answer_message,
+                                                      .on_finished = finished};
 
-static void accept_call(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void accept_call(void *context, struct weft_http_stream *stream,
+                        const struct weft_http_head *head)
+{
     struct weft_grpc_call *call = NULL;
     if (weft_grpc_accept(stream, head, NULL, &server_events, context, &call, NULL) == WEFT_OK) {
         weft_grpc_call_set_encoding(call, WEFT_GRPC_GZIP);
@@ -93,7 +108,8 @@ static void accept_call(void *context, struct weft_http_stream *stream, const st
 
 static const struct weft_http_events grpc_http_events = {.on_request = accept_call};
 
-static void run_grpc(enum weft_http_version version) {
+static void run_grpc(enum weft_http_version version)
+{
     (void)version;
     struct http_pair pair;
     struct calls client = {0};
@@ -109,7 +125,8 @@ static void run_grpc(enum weft_http_version version) {
                                         .metadata = &metadata,
                                         .metadata_count = 1};
     struct weft_grpc_call *call = NULL;
-    bool called = weft_grpc_call(pair.client, &request, NULL, &client_events, &client, &call, NULL) == WEFT_OK;
+    bool called = weft_grpc_call(pair.client, &request, NULL, &client_events, &client, &call,
+                                 NULL) == WEFT_OK;
     if (called) {
         struct weft_buffer *buffer = weft_buffer_new(200000);
         struct weft_slice message = {0};
@@ -133,7 +150,8 @@ static void run_grpc(enum weft_http_version version) {
     }
 }
 
-static void fail_each(void (*run)(enum weft_http_version version), enum weft_http_version version) {
+static void fail_each(void (*run)(enum weft_http_version version), enum weft_http_version version)
+{
     size_t count = 0;
     for (bool failed = true; failed; count++) {
         failmalloc_arm(count);
@@ -146,22 +164,26 @@ static void fail_each(void (*run)(enum weft_http_version version), enum weft_htt
     assert_true(count > 20);
 }
 
-static void http_1_survives_every_failing_allocation(void **state) {
+static void http_1_survives_every_failing_allocation(void **state)
+{
     (void)state;
     fail_each(run_http, WEFT_HTTP_1_1);
 }
 
-static void http_2_survives_every_failing_allocation(void **state) {
+static void http_2_survives_every_failing_allocation(void **state)
+{
     (void)state;
     fail_each(run_http, WEFT_HTTP_2);
 }
 
-static void grpc_survives_every_failing_allocation(void **state) {
+static void grpc_survives_every_failing_allocation(void **state)
+{
     (void)state;
     fail_each(run_grpc, WEFT_HTTP_2);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(http_1_survives_every_failing_allocation),
         cmocka_unit_test(http_2_survives_every_failing_allocation),

@@ -7,25 +7,32 @@
 
 #include <base/assert.h>
 
-/* --- Carrying bytes ---------------------------------------------------------------------------------------------- */
+/* --- Carrying bytes
+ * ---------------------------------------------------------------------------------------------- */
 
-static void on_client_goaway(void *context) {
+static void on_client_goaway(void *context)
+{
     ((struct http_pair *)context)->client_goaways++;
 }
 
-static void on_client_ping(void *context) {
+static void on_client_ping(void *context)
+{
     ((struct http_pair *)context)->client_pings++;
 }
 
-static const struct weft_http_events client_events = {.on_goaway = on_client_goaway, .on_ping_ack = on_client_ping};
+static const struct weft_http_events client_events = {.on_goaway = on_client_goaway,
+                                                      .on_ping_ack = on_client_ping};
 
 bool http_pair_try_init(struct http_pair *pair, enum weft_http_version version,
-                        const struct weft_http_events *server_events, void *context) {
+                        const struct weft_http_events *server_events, void *context)
+{
     *pair = (struct http_pair){.server_events = server_events, .context = context};
     pair->shared = weft_http_shared_new();
     if (pair->shared != NULL &&
-        weft_http_new_client(pair->shared, version, "http", &client_events, pair, &pair->client, NULL) == WEFT_OK &&
-        weft_http_new_server(pair->shared, "http", server_events, context, &pair->server, NULL) == WEFT_OK) {
+        weft_http_new_client(pair->shared, version, "http", &client_events, pair, &pair->client,
+                             NULL) == WEFT_OK &&
+        weft_http_new_server(pair->shared, "http", server_events, context, &pair->server, NULL) ==
+            WEFT_OK) {
         return true;
     }
     http_pair_fini(pair);
@@ -33,11 +40,13 @@ bool http_pair_try_init(struct http_pair *pair, enum weft_http_version version,
 }
 
 void http_pair_init(struct http_pair *pair, enum weft_http_version version,
-                    const struct weft_http_events *server_events, void *context) {
+                    const struct weft_http_events *server_events, void *context)
+{
     weft_assert(http_pair_try_init(pair, version, server_events, context));
 }
 
-void http_pair_fini(struct http_pair *pair) {
+void http_pair_fini(struct http_pair *pair)
+{
     weft_http_free(pair->client);
     weft_http_free(pair->server);
     weft_http_shared_free(pair->shared);
@@ -46,8 +55,9 @@ void http_pair_fini(struct http_pair *pair) {
 }
 
 /* *ret_given tells how much the side took before it stopped reading. */
-static enum weft_status give(struct weft_http *http, const uint8_t *data, size_t size_bytes, size_t *ret_given,
-                             struct weft_error **error) {
+static enum weft_status give(struct weft_http *http, const uint8_t *data, size_t size_bytes,
+                             size_t *ret_given, struct weft_error **error)
+{
     *ret_given = 0;
     while (size_bytes > 0) {
         struct iovec vector[2];
@@ -72,7 +82,9 @@ static enum weft_status give(struct weft_http *http, const uint8_t *data, size_t
     return WEFT_OK;
 }
 
-enum weft_status http_give(struct weft_http *http, const void *data, size_t size_bytes, size_t piece_bytes) {
+enum weft_status http_give(struct weft_http *http, const void *data, size_t size_bytes,
+                           size_t piece_bytes)
+{
     const uint8_t *bytes = data;
     while (size_bytes > 0) {
         size_t part = piece_bytes > 0 && piece_bytes < size_bytes ? piece_bytes : size_bytes;
@@ -87,7 +99,8 @@ enum weft_status http_give(struct weft_http *http, const void *data, size_t size
     return WEFT_OK;
 }
 
-bool http_pair_carry(struct http_pair *pair, struct weft_http *from, struct weft_http *to) {
+bool http_pair_carry(struct http_pair *pair, struct weft_http *from, struct weft_http *to)
+{
     if (!weft_http_wants_receive(to) && !weft_http_is_done(to)) {
         return false;
     }
@@ -114,7 +127,8 @@ bool http_pair_carry(struct http_pair *pair, struct weft_http *from, struct weft
     return carried > 0;
 }
 
-void http_pair_run(struct http_pair *pair) {
+void http_pair_run(struct http_pair *pair)
+{
     bool busy = true;
     while (busy) {
         busy = http_pair_carry(pair, pair->client, pair->server);
@@ -122,7 +136,8 @@ void http_pair_run(struct http_pair *pair) {
     }
 }
 
-char *http_take(struct weft_http *http, size_t *ret_size_bytes) {
+char *http_take(struct weft_http *http, size_t *ret_size_bytes)
+{
     char *text = calloc(1, 1);
     size_t length = 0;
     struct iovec vector[4];
@@ -144,9 +159,13 @@ char *http_take(struct weft_http *http, size_t *ret_size_bytes) {
     return text;
 }
 
-/* --- Recording --------------------------------------------------------------------------------------------------- */
+/* --- Recording
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static void record_head(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void record_head(void *context, struct weft_http_stream *stream,
+                        const struct weft_http_head *head)
+{
     struct http_record *record = context;
     record->stream = stream;
     record->status = head->status;
@@ -159,7 +178,9 @@ static void record_head(void *context, struct weft_http_stream *stream, const st
     }
 }
 
-static void record_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data) {
+static void record_data(void *context, struct weft_http_stream *stream,
+                        const struct weft_slice *data)
+{
     struct http_record *record = context;
     weft_assert(record->closed_count == 0 && !record->ended && data->size_bytes > 0);
     uint8_t *body = realloc(record->body, record->body_bytes + data->size_bytes);
@@ -176,29 +197,36 @@ static void record_data(void *context, struct weft_http_stream *stream, const st
     }
 }
 
-static void record_landed(void *context, struct weft_http_stream *stream, size_t size_bytes, bool complete) {
+static void record_landed(void *context, struct weft_http_stream *stream, size_t size_bytes,
+                          bool complete)
+{
     struct http_record *record = context;
     record->landed_bytes += size_bytes;
     record->landed_complete |= complete;
     weft_http_stream_consumed(stream, size_bytes);
 }
 
-static void record_end(void *context, struct weft_http_stream *stream, const struct weft_http_field *trailers,
-                       size_t trailers_count) {
+static void record_end(void *context, struct weft_http_stream *stream,
+                       const struct weft_http_field *trailers, size_t trailers_count)
+{
     (void)stream;
     struct http_record *record = context;
     weft_assert(!record->ended);
     record->ended = true;
-    const struct weft_http_field *field = weft_http_field_find(trailers, trailers_count, "x-trailer");
+    const struct weft_http_field *field =
+        weft_http_field_find(trailers, trailers_count, "x-trailer");
     snprintf(record->trailer, sizeof(record->trailer), "%s", field != NULL ? field->value : "");
 }
 
-static void record_drained(void *context, struct weft_http_stream *stream) {
+static void record_drained(void *context, struct weft_http_stream *stream)
+{
     (void)stream;
     ((struct http_record *)context)->drained_count++;
 }
 
-static void record_closed(void *context, struct weft_http_stream *stream, const struct weft_http_close *close) {
+static void record_closed(void *context, struct weft_http_stream *stream,
+                          const struct weft_http_close *close)
+{
     (void)stream;
     struct http_record *record = context;
     record->stream = NULL;
@@ -215,25 +243,31 @@ const struct weft_http_stream_events http_record_events = {
     .on_closed = record_closed,
 };
 
-void http_record_fini(struct http_record *record) {
+void http_record_fini(struct http_record *record)
+{
     free(record->body);
     weft_buffer_unref(record->landing);
     *record = (struct http_record){0};
 }
 
-/* --- The server -------------------------------------------------------------------------------------------------- */
+/* --- The server
+ * --------------------------------------------------------------------------------------------------
+ */
 
-static void give_up(struct http_server *server, struct weft_http_stream *stream) {
+static void give_up(struct http_server *server, struct weft_http_stream *stream)
+{
     server->out_of_memory_count++;
     weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
 }
 
-static void answer(struct http_server *server, struct weft_http_stream *stream) {
+static void answer(struct http_server *server, struct weft_http_stream *stream)
+{
     struct http_record *record = &server->last;
     struct weft_http_field fields[] = {WEFT_HTTP_FIELD("content-type", "text/plain")};
     bool echo = strcmp(server->path, "/echo") == 0;
     bool hello = strcmp(server->path, "/hello") == 0;
-    struct weft_http_head head = {.status = echo || hello ? 200 : 404, .fields = fields, .fields_count = 1};
+    struct weft_http_head head = {
+        .status = echo || hello ? 200 : 404, .fields = fields, .fields_count = 1};
     if (weft_http_stream_respond(stream, &head, !echo && !hello, NULL) != WEFT_OK) {
         give_up(server, stream);
         return;
@@ -243,7 +277,8 @@ static void answer(struct http_server *server, struct weft_http_stream *stream) 
     }
     struct weft_slice body = weft_slice_static("hello", 5);
     if (echo) {
-        body = record->landing != NULL ? weft_slice_of(record->landing, 0, record->landed_bytes) : (struct weft_slice){0};
+        body = record->landing != NULL ? weft_slice_of(record->landing, 0, record->landed_bytes)
+                                       : (struct weft_slice){0};
         if (record->landing == NULL && !weft_slice_copy(record->body, record->body_bytes, &body)) {
             give_up(server, stream);
             return;
@@ -257,8 +292,9 @@ static void answer(struct http_server *server, struct weft_http_stream *stream) 
     }
 }
 
-static void server_end(void *context, struct weft_http_stream *stream, const struct weft_http_field *trailers,
-                       size_t trailers_count) {
+static void server_end(void *context, struct weft_http_stream *stream,
+                       const struct weft_http_field *trailers, size_t trailers_count)
+{
     struct http_server *server = context;
     record_end(&server->last, stream, trailers, trailers_count);
     if (strcmp(server->path, "/silent") != 0 && !server->early) {
@@ -266,19 +302,26 @@ static void server_end(void *context, struct weft_http_stream *stream, const str
     }
 }
 
-static void server_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data) {
+static void server_data(void *context, struct weft_http_stream *stream,
+                        const struct weft_slice *data)
+{
     record_data(&((struct http_server *)context)->last, stream, data);
 }
 
-static void server_landed(void *context, struct weft_http_stream *stream, size_t size_bytes, bool complete) {
+static void server_landed(void *context, struct weft_http_stream *stream, size_t size_bytes,
+                          bool complete)
+{
     record_landed(&((struct http_server *)context)->last, stream, size_bytes, complete);
 }
 
-static void server_drained(void *context, struct weft_http_stream *stream) {
+static void server_drained(void *context, struct weft_http_stream *stream)
+{
     record_drained(&((struct http_server *)context)->last, stream);
 }
 
-static void server_closed(void *context, struct weft_http_stream *stream, const struct weft_http_close *close) {
+static void server_closed(void *context, struct weft_http_stream *stream,
+                          const struct weft_http_close *close)
+{
     struct http_server *server = context;
     server->closed_count++;
     server->cancelled_count += close->status == WEFT_CANCELLED;
@@ -295,7 +338,9 @@ static const struct weft_http_stream_events server_stream_events = {
     .on_closed = server_closed,
 };
 
-static void server_request(void *context, struct weft_http_stream *stream, const struct weft_http_head *head) {
+static void server_request(void *context, struct weft_http_stream *stream,
+                           const struct weft_http_head *head)
+{
     struct http_server *server = context;
     struct weft_buffer *landing = weft_buffer_ref(server->last.landing);
     bool hold = server->last.hold;
@@ -321,6 +366,7 @@ static void server_request(void *context, struct weft_http_stream *stream, const
 
 const struct weft_http_events http_server_events = {.on_request = server_request};
 
-void http_server_fini(struct http_server *server) {
+void http_server_fini(struct http_server *server)
+{
     http_record_fini(&server->last);
 }

@@ -3,8 +3,8 @@
 #define TESTS_UNIT_WIRE_HTTP_PAIR_H
 
 /*
- * A client's and a server's connection with memory between them instead of a socket, and a recorder of what happens
- * on a stream. Test threads only.
+ * A client's and a server's connection with memory between them instead of a socket, and a recorder
+ * of what happens on a stream. Test threads only.
  */
 
 #include <stdbool.h>
@@ -17,8 +17,8 @@ struct http_pair {
     struct weft_http *server;
     const struct weft_http_events *server_events;
     void *context;
-    size_t piece_bytes;  /* at most so much is carried at once; 0: no limit */
-    size_t vector_count; /* entries of each vector; 0: WEFT_HTTP_VECTOR_MAX */
+    size_t piece_bytes;       /* at most so much is carried at once; 0: no limit */
+    size_t vector_count;      /* entries of each vector; 0: WEFT_HTTP_VECTOR_MAX */
     struct weft_error *error; /* of the first side that failed */
     size_t client_pings;
     size_t client_goaways;
@@ -37,7 +37,8 @@ void http_pair_run(struct http_pair *pair);
 bool http_pair_carry(struct http_pair *pair, struct weft_http *from, struct weft_http *to);
 
 /* Gives bytes to one side as a socket would. Returns what received says. */
-enum weft_status http_give(struct weft_http *http, const void *data, size_t size_bytes, size_t piece_bytes);
+enum weft_status http_give(struct weft_http *http, const void *data, size_t size_bytes,
+                           size_t piece_bytes);
 /* Takes everything that the side wants to send; the caller frees. Terminated. */
 char *http_take(struct weft_http *http, size_t *ret_size_bytes);
 
@@ -65,8 +66,8 @@ struct http_record {
 extern const struct weft_http_stream_events http_record_events;
 void http_record_fini(struct http_record *record);
 
-/* A server that answers by path: "/echo" sends the body back, "/hello" says "hello", "/silent" never answers, others
- * are 404. Its state is a struct http_server. */
+/* A server that answers by path: "/echo" sends the body back, "/hello" says "hello", "/silent"
+ * never answers, others are 404. Its state is a struct http_server. */
 struct http_server {
     struct http_record last; /* of the request that came last */
     char method[16];
