@@ -53,7 +53,9 @@ starting=
 end_cluster() {
     if [ -n "$starting" ]; then
         kill -TERM "$starting" 2>/dev/null || :
-        wait "$starting" || :
+        if wait "$starting"; then
+            up=1 # it was done before it was told
+        fi
     fi
     [ -z "$up" ] || "$weft" down "$cluster" >&2 || :
 }
@@ -69,8 +71,8 @@ wait "$starting" || {
     starting=
     exit "$code"
 }
-starting=
 up=1
+starting=
 if [ -n "$person" ]; then
     say "enrolling \"$person\""
     "$weft" run face --server "$face" --input "photo=@$photo" --parameter "enroll=$person" -o json >out/enrolled.json ||
