@@ -258,7 +258,8 @@ def the_foreground_shows_and_ends(room):
     children = pathlib.Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()
     victim = next(pid for pid in children if b"A" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
     os.kill(int(victim), signal.SIGKILL)
-    eventually(lambda: not is_alive(victim), "the node is gone")
+    # A dead child stays in /proc until `up` has heard of it.
+    eventually(lambda: not pathlib.Path(f"/proc/{victim}").exists(), "the node's end is noticed")
     equal(get(addresses["gate"], "/v2/health/ready")[0], 200)
     up.send_signal(signal.SIGINT)
     equal(up.wait(30), 0)
