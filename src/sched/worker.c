@@ -412,7 +412,7 @@ static bool is_for(const struct plan *plan, const struct weft_deliver *deliver)
 }
 
 static void refuse_run(struct weft_worker *worker, struct plan *plan,
-                       const struct weft_deliver *deliver)
+                       const struct weft_deliver *deliver, uint64_t now_ns)
 {
     cleanup_error struct weft_error *error = NULL;
     if (worker->runs_count >= WEFT_WORKER_RUNS_MAX) {
@@ -423,7 +423,7 @@ static void refuse_run(struct weft_worker *worker, struct plan *plan,
     }
     remember_ended(worker, deliver->request);
     report_failed(worker, plan, deliver->request, plan->content.tasks[0].step, deliver->attempt,
-                  error);
+                  error, now_ns);
 }
 
 static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, const char *node,
@@ -440,7 +440,7 @@ static void deliver(struct weft_worker *worker, struct weft_deliver *deliver, co
         run = worker->runs_count < WEFT_WORKER_RUNS_MAX ? run_new(worker, plan, deliver, now_ns)
                                                         : NULL;
         if (run == NULL) {
-            refuse_run(worker, plan, deliver);
+            refuse_run(worker, plan, deliver, now_ns);
             return;
         }
     }
@@ -513,7 +513,7 @@ void weft_worker_undelivered(struct weft_worker *worker, const struct weft_messa
                          "node \"%s\" went away before it had the output of step \"%s\"", node,
                          plan_step_name(plan, lost->from_step));
     weft_error_set_place(&error, &(struct weft_error_place){.node = node});
-    report_failed(worker, plan, lost->request, lost->from_step, lost->attempt, error);
+    report_failed(worker, plan, lost->request, lost->from_step, lost->attempt, error, now_ns);
     start_ready(worker, now_ns);
 }
 
@@ -596,10 +596,10 @@ void weft_worker_tick(struct weft_worker *worker, uint64_t now_ns)
         if (now_ns < work->started_ns + WEFT_WORKER_STARTED_AFTER_NS) {
             break;
         }
-        report_started(worker, work, now_ns);
+        report_started(worker, work);
     }
     if (now_ns >= worker->reports_at_ns) {
-        reports_flush(worker);
+        reports_flush(worker, now_ns);
     }
     if (now_ns >= worker->sweep_at_ns) {
         sweep(worker, now_ns);

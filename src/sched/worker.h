@@ -35,6 +35,11 @@ enum { WEFT_WORKER_ENDED_MAX = 4096 };
 /* Reports may wait so long for others: they are not on anybody's critical path. */
 #define WEFT_WORKER_REPORT_AFTER_NS (10 * WEFT_NS_PER_MS)
 
+/* Reports that wait to be sent, because their gateway is far behind. Beyond it those that tell of a
+ * good end are dropped, and beyond twice as many those of failures: the gateway's deadline ends
+ * what it hears nothing of. */
+enum { WEFT_WORKER_REPORTS_MAX = 65536 };
+
 struct weft_worker;
 
 /* One step to be executed for one request, as the host sees it. Valid from start until
@@ -79,7 +84,7 @@ struct weft_worker_host {
     enum weft_status (*check)(void *context, const struct weft_plan_task *task,
                               struct weft_error **error);
     /* Sends to a node, which may be this one. Takes the message on success. UNAVAILABLE where that
-     * boot of the node is gone. */
+     * boot of the node is gone; anything else may succeed later. */
     enum weft_status (*send)(void *context, const struct weft_plan_node *to,
                              struct weft_message *take_message,
                              struct weft_send_outcome *ret_outcome, struct weft_error **error);

@@ -57,12 +57,19 @@ struct run {
     UT_hash_handle hh;
 };
 
-/* A report that waits for company. */
+/* A report that waits: for company, or to be sent again. */
 struct pending_report {
     struct weft_list link;
-    struct weft_message *message;
-    struct plan *plan;
+    struct weft_message *message; /* NULL: of a failure, still to be made of what follows */
+    struct plan *plan;            /* NULL = free, of a spare one */
+    struct weft_request_id request;
+    uint32_t step, attempt;
+    struct weft_error *error;
 };
+
+/* Places for failures that no memory is left to keep. Beyond them the gateway's deadline ends the
+ * request. */
+enum { WEFT_WORKER_SPARE_REPORTS = 64 };
 
 struct ended_request {
     struct weft_request_id request;
@@ -90,6 +97,7 @@ struct weft_worker {
 
     struct weft_list reports; /* of pending_report */
     size_t reports_count;
+    struct pending_report spare_reports[WEFT_WORKER_SPARE_REPORTS];
     uint64_t reports_at_ns;
     uint64_t sweep_at_ns;
 };
@@ -103,14 +111,14 @@ void start_ready(struct weft_worker *worker, uint64_t now_ns);
 void run_settle(struct weft_worker *worker, struct run *run);
 
 /* worker_reports.c */
-void report_started(struct weft_worker *worker, struct work *work, uint64_t now_ns);
+void report_started(struct weft_worker *worker, struct work *work);
 void report_finished(struct weft_worker *worker, struct work *work,
                      const struct weft_task_result *result,
                      struct weft_report_transfer *take_transfers, size_t transfers_count,
                      uint64_t bytes_out, uint64_t now_ns);
 void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
-                   uint32_t step, uint32_t attempt, struct weft_error *error);
-void reports_flush(struct weft_worker *worker);
+                   uint32_t step, uint32_t attempt, struct weft_error *error, uint64_t now_ns);
+void reports_flush(struct weft_worker *worker, uint64_t now_ns);
 void reports_drop(struct weft_worker *worker, const struct plan *plan);
 
 /* worker.c */

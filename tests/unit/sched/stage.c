@@ -54,6 +54,10 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
         if (stage->nodes[i].gone || stage->nodes[i].info.generation != to->generation) {
             break;
         }
+        if (stage->nodes[i].behind) {
+            return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "too much waits for \"%s\"",
+                                  to->name);
+        }
         struct stage_sent *sent = &stage->sent[stage->sent_count++];
         *sent = (struct stage_sent){.from = index_of(from), .to = i, .kind = take_message->kind};
         if (take_message->kind == WEFT_MESSAGE_DELIVER) {

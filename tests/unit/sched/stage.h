@@ -39,7 +39,8 @@ struct stage_node {
     struct weft_model_info models[STAGE_MODELS_MAX];
     struct weft_gateway *gateway;
     struct weft_worker *worker;
-    bool gone;    /* sending to it fails */
+    bool gone;    /* sending to it fails, for good */
+    bool behind;  /* sending to it fails, for now */
     bool refuses; /* its host knows no model when a plan is prepared */
     bool deaf;    /* takes messages and does nothing */
 };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/failmalloc.h"
 #include "unit/sched/stage.h"
 
 /* The gateway is node 0 and runs nothing; the worker that the stories are about is node 1. */
@@ -191,6 +192,80 @@ static void an_output_that_the_model_did_not_give_is_told_by_name(void **state)
     stage_fini(&stage);
 }
 
+/* --- reports that cannot be sent --- */
+
+static void a_failure_that_cannot_be_told_now_is_told_later(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 2, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_error *why = NULL;
+    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+    stage.nodes[GATEWAY].behind = true;
+    stage_fail(&stage, "left", why);
+    stage_wait(&stage, WEFT_NS_PER_S);
+    assert_int_equal(call.ended, 0);
+    stage.nodes[GATEWAY].behind = false;
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(call.ended, 1);
+    assert_status(call.status, WEFT_INTERNAL);
+    assert_string_equal(weft_error_message(weft_error_cause(call.error)), "it broke");
+    stage_finish(&stage, "right", 1);
+    assert_int_equal(state_of(&stage).runs, 0);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void of_a_gateway_that_is_gone_nothing_is_kept(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 2, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_error *why = NULL;
+    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+    stage.nodes[GATEWAY].behind = true;
+    stage_fail(&stage, "left", why);
+    stage_lose(&stage, GATEWAY);
+    stage_finish(&stage, "right", 1);
+    assert_int_equal(state_of(&stage).plans, 0);
+    assert_int_equal(state_of(&stage).runs, 0);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+/* Whichever allocation fails while a task fails: the gateway hears of it. */
+static void a_failure_is_told_without_memory_too(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (size_t i = 0; failed; i++) {
+        static struct stage stage;
+        struct stage_call call;
+        on_one_worker(&stage, 2, 0, branches);
+        assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+        stage_carry(&stage);
+        struct stage_running left = *stage_find(&stage, "left");
+        *stage_find(&stage, "left") = stage.running[--stage.running_count];
+        cleanup_error struct weft_error *why = NULL;
+        (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+        failmalloc_arm_all(i);
+        weft_worker_finished(stage.nodes[WORKER].worker, left.task,
+                             &(struct weft_task_result){.error = why}, stage.now_ns);
+        failed = failmalloc_disarm();
+        stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+        assert_int_equal(call.ended, 1);
+        assert_status(call.status, WEFT_INTERNAL);
+        stage_call_fini(&call);
+        stage_fini(&stage);
+    }
+}
+
 /* --- streamed outputs --- */
 
 static const char stream[] = "pipeline: p\nsteps:\n"
@@ -214,6 +289,27 @@ static void parts_come_before_the_end_and_the_last_ends_it(void **state)
     stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
     assert_int_equal(call.ended, 1);
     assert_int_equal(call.status, WEFT_OK);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void a_stream_ends_although_its_end_cannot_be_told_now(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 1, 0, stream);
+    assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    assert_status(stage_part(&stage, "speak", NULL), WEFT_OK);
+    stage.nodes[GATEWAY].behind = true;
+    stage_finish(&stage, "speak", 0);
+    stage_wait(&stage, WEFT_NS_PER_S);
+    assert_int_equal(call.ended, 0);
+    stage.nodes[GATEWAY].behind = false;
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(call.ended, 1);
+    assert_status(call.status, WEFT_OK);
     stage_call_fini(&call);
     stage_fini(&stage);
 }
@@ -559,6 +655,10 @@ int main(void)
         cmocka_unit_test(a_deadline_is_kept_without_the_gateway),
         cmocka_unit_test(a_long_task_is_reported_as_started_and_a_short_one_is_not),
         cmocka_unit_test(an_output_that_the_model_did_not_give_is_told_by_name),
+        cmocka_unit_test(a_failure_that_cannot_be_told_now_is_told_later),
+        cmocka_unit_test(of_a_gateway_that_is_gone_nothing_is_kept),
+        cmocka_unit_test(a_failure_is_told_without_memory_too),
+        cmocka_unit_test(a_stream_ends_although_its_end_cannot_be_told_now),
         cmocka_unit_test(parts_come_before_the_end_and_the_last_ends_it),
         cmocka_unit_test(a_stream_that_forgets_an_output_fails_instead_of_hanging),
         cmocka_unit_test(a_step_cannot_take_a_stream),
