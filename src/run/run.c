@@ -8,9 +8,9 @@
 
 #include "run/run_parts.h"
 
-uint64_t wall_ns(void)
+uint64_t wall_ns(const struct weft_run *run)
 {
-    return weft_log_wall_ns(NULL);
+    return weft_clock_now_ns(&run->options.wall_clock);
 }
 
 /* --- time and order --- */
@@ -203,6 +203,9 @@ enum weft_status weft_run_new(const struct weft_run_options *options, struct wef
         return weft_error_set_out_of_memory(error);
     }
     run->options = *options;
+    if (run->options.wall_clock.now_ns == NULL) {
+        run->options.wall_clock = (struct weft_clock){weft_log_wall_ns, NULL};
+    }
     run->options.name = name;
     run->name = name;
     run->pid = (uint32_t)getpid();

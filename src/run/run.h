@@ -9,6 +9,7 @@
  * loop's thread.
  */
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "link/peer.h"
 #include "model/repository.h"
@@ -34,9 +35,10 @@ struct weft_run_options {
     struct weft_executor *executor;     /* for joins; outlives the engine */
     struct weft_metrics *metrics;       /* outlives the engine */
     const struct weft_log *log;
-    const char *name;    /* of this node */
-    uint64_t generation; /* of this boot: wall-clock nanoseconds at start */
-    const char *address; /* where other nodes reach this one */
+    struct weft_clock wall_clock; /* since 1970; now_ns NULL = the system's */
+    const char *name;             /* of this node */
+    uint64_t generation;          /* of this boot: wall-clock nanoseconds at start */
+    const char *address;          /* where other nodes reach this one */
     struct weft_resources resources;
 };
 

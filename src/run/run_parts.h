@@ -132,7 +132,7 @@ struct weft_run {
  * it uses run->now_ns: reading the clock costs as much as making a message. */
 uint64_t come_in(struct weft_run *run);
 void pump_soon(struct weft_run *run);
-uint64_t wall_ns(void);
+uint64_t wall_ns(const struct weft_run *run);
 
 /* run_peers.c */
 enum weft_status peers_start(struct weft_run *run, struct weft_error **error);
@@ -170,7 +170,8 @@ void record_report(struct weft_run *run, struct record *record, const struct wef
 void record_sent(struct weft_run *run, struct record *record, const struct weft_request *request,
                  uint32_t input, const char *node, uint64_t raw_bytes,
                  const struct weft_send_outcome *outcome);
-void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes);
+void record_ended(const struct weft_run *run, struct record *record, struct weft_error *error,
+                  uint64_t outputs_bytes);
 void records_free(struct weft_run *run);
 
 /* run_metrics.c */

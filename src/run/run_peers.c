@@ -39,6 +39,17 @@ static void node_lost(struct node_session *node)
     weft_worker_peer_lost(run->worker, name, generation, now_ns);
 }
 
+/* A boot of the future: it would fence off all that the node's real boots say. */
+static void log_ahead(const struct node_session *node, const char *what, uint64_t ns)
+{
+    uint64_t ahead_ns = ns - wall_ns(node->run);
+    weft_log(
+        node->run->options.log, WEFT_LOG_WARNING, NULL,
+        "node \"%s\" is not listened to: its %s is %" PRIu64
+        " hours ahead of this node's clock, and 24 are allowed; one of the two clocks is wrong",
+        weft_peer_name(node->peer), what, ahead_ns / (3600 * WEFT_NS_PER_S));
+}
+
 static void hello(struct node_session *node, const struct weft_node_info *info)
 {
     struct weft_run *run = node->run;
@@ -51,6 +62,12 @@ static void hello(struct node_session *node, const struct weft_node_info *info)
     }
     if (info->generation < node->generation) {
         return; /* of a boot that is over */
+    }
+    uint64_t latest_ns = 0;
+    if (!__builtin_add_overflow(wall_ns(run), WEFT_SESSION_AHEAD_MAX_NS, &latest_ns) &&
+        info->generation > latest_ns) {
+        log_ahead(node, "generation", info->generation);
+        return;
     }
     if (node->generation != 0 && info->generation != node->generation) {
         node_lost(node);
@@ -143,6 +160,16 @@ static void session_send(void *context, const struct weft_envelope *envelope)
     }
 }
 
+static uint64_t session_wall_ns(void *context)
+{
+    return wall_ns(((struct node_session *)context)->run);
+}
+
+static void session_refused(void *context, uint64_t incarnation)
+{
+    log_ahead(context, "session", incarnation);
+}
+
 /* --- the streams --- */
 
 static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer,
@@ -163,11 +190,16 @@ static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer
         return weft_error_set_out_of_memory(error);
     }
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
-    struct weft_session_host host = {session_send, session_deliver, session_lost,
-                                     session_undelivered, node};
+    struct weft_session_host host = {.send = session_send,
+                                     .deliver = session_deliver,
+                                     .lost = session_lost,
+                                     .undelivered = session_undelivered,
+                                     .wall_ns = session_wall_ns,
+                                     .refused = session_refused,
+                                     .context = node};
     node->run = run;
     node->peer = peer;
-    node->session = weft_session_new(&options, &host, wall_ns());
+    node->session = weft_session_new(&options, &host, wall_ns(run));
     if (node->session == NULL) {
         free(node);
         return weft_error_set_out_of_memory(error);

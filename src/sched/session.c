@@ -28,6 +28,7 @@ struct weft_session {
     uint64_t peer_incarnation; /* 0 = not heard of yet */
     uint64_t peer_fence;       /* incarnations up to this one are gone */
     bool connected;
+    bool refused; /* something, on this connection */
 
     struct weft_list queue; /* of entry: sent or to be sent, not acknowledged, by sequence */
     size_t queue_count;
@@ -228,6 +229,12 @@ static void note_received(struct weft_session *session, uint64_t now_ns)
     }
 }
 
+static uint64_t saturating_add(uint64_t a, uint64_t b)
+{
+    uint64_t sum = 0;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 /* NULL: an acknowledgement alone, or a message that could not be read. */
 static void deliver(struct weft_session *session, struct weft_message *take_message)
 {
@@ -236,10 +243,27 @@ static void deliver(struct weft_session *session, struct weft_message *take_mess
     }
 }
 
+static bool is_far_ahead(struct weft_session *session, uint64_t incarnation)
+{
+    const struct weft_session_host *host = &session->host;
+    if (host->wall_ns == NULL ||
+        incarnation <= saturating_add(host->wall_ns(host->context), WEFT_SESSION_AHEAD_MAX_NS)) {
+        return false;
+    }
+    if (!session->refused && host->refused != NULL) {
+        host->refused(host->context, incarnation);
+    }
+    session->refused = true;
+    return true;
+}
+
 void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
                            uint64_t now_ns)
 {
     cleanup_message struct weft_message *message = steal(&envelope->message);
+    if (is_far_ahead(session, envelope->incarnation)) {
+        return;
+    }
     if (envelope->incarnation <= session->peer_fence ||
         envelope->incarnation < session->peer_incarnation) {
         /* From an end that is gone, or that does not know yet that it was given up: it should hear
@@ -283,6 +307,7 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
 void weft_session_connected(struct weft_session *session, uint64_t now_ns)
 {
     session->connected = true;
+    session->refused = false;
     session->backoff = 0;
     session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
     transmit_queue(session);

@@ -25,6 +25,12 @@ enum { WEFT_SESSION_QUEUE_MAX = 65536 };
  * freed. */
 #define WEFT_SESSION_QUEUE_MAX_BYTES (UINT64_C(2) << 30)
 
+/* How far ahead of this node's clock the incarnation of a peer, or the generation of its boot, may
+ * be. Both are wall-clock nanoseconds at their making and fence off all that are lower, so one of
+ * next year would shut its node out until then. Clocks differ by seconds, and by hours where a time
+ * zone is wrong. What lies beyond is not listened to, and `refused` says so. */
+#define WEFT_SESSION_AHEAD_MAX_NS (24 * 3600 * WEFT_NS_PER_S)
+
 struct weft_session;
 
 struct weft_session_options {
@@ -54,6 +60,11 @@ struct weft_session_host {
     /* For each message that was sent and never acknowledged, in order, before `lost`: it may not
      * have arrived. Takes the message. */
     void (*undelivered)(void *context, struct weft_message *take_message);
+    /* The wall clock that incarnations are compared with; NULL = they are not. */
+    uint64_t (*wall_ns)(void *context);
+    /* An envelope of an incarnation so far ahead was dropped: the first one of a connection. May be
+     * NULL. */
+    void (*refused)(void *context, uint64_t incarnation);
     void *context;
 };
 

@@ -514,8 +514,11 @@ void sim_node_boot(struct sim_node *node)
         struct sim_peer *peer = &node->peers[i];
         *peer = (struct sim_peer){.node = node, .other = &cluster->nodes[i]};
         if (i != node->index) {
-            struct weft_session_host host = {session_send, session_deliver, session_lost,
-                                             session_undelivered, peer};
+            struct weft_session_host host = {.send = session_send,
+                                             .deliver = session_deliver,
+                                             .lost = session_lost,
+                                             .undelivered = session_undelivered,
+                                             .context = peer};
             peer->session = weft_session_new(&options, &host, node->generation);
             schedule_connect(cluster, node->index, i, RECONNECT_MAX_NS);
         }

@@ -14,6 +14,7 @@ struct end {
     size_t delivered_count;
     size_t undelivered_count;
     size_t lost_count;
+    size_t refused_count;
     struct weft_envelope wire[4096];
     size_t wire_count;
 };
@@ -44,11 +45,30 @@ static void on_undelivered(void *context, struct weft_message *take_message)
     weft_message_free(take_message);
 }
 
+/* The incarnations of most stories are far in the past. */
+static uint64_t on_wall(void *context)
+{
+    (void)context;
+    return 1000 * WEFT_NS_PER_S;
+}
+
+static void on_refused(void *context, uint64_t incarnation)
+{
+    (void)incarnation;
+    ((struct end *)context)->refused_count++;
+}
+
 static void end_init(struct end *end, struct end *other, uint64_t incarnation)
 {
     *end = (struct end){.other = other};
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
-    struct weft_session_host host = {on_send, on_deliver, on_lost, on_undelivered, end};
+    struct weft_session_host host = {.send = on_send,
+                                     .deliver = on_deliver,
+                                     .lost = on_lost,
+                                     .undelivered = on_undelivered,
+                                     .wall_ns = on_wall,
+                                     .refused = on_refused,
+                                     .context = end};
     end->session = weft_session_new(&options, &host, incarnation);
 }
 
@@ -245,6 +265,48 @@ static void a_new_boot_replaces_the_old_one(void **state)
     end_fini(&b_again);
 }
 
+static void an_end_of_the_far_future_does_not_shut_the_real_one_out(void **state)
+{
+    (void)state;
+    static struct end a, b, forged;
+    uint64_t latest = on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    end_init(&forged, &a, latest + 1);
+    weft_session_connected(forged.session, 0);
+    weft_session_connected(a.session, 0);
+    say(&forged, 1, 0);
+    say(&forged, 2, 0);
+    carry(&forged, 0);
+    assert_int_equal(a.delivered_count, 0);
+    assert_int_equal(a.refused_count, 1); /* told once a connection */
+    weft_session_disconnected(a.session, 0);
+    connect_both(&a, &b, 0);
+    say(&b, 3, 0);
+    carry(&b, 0);
+    assert_int_equal(a.delivered_count, 1);
+    assert_int_equal(a.delivered[0], 3);
+    assert_int_equal(a.lost_count, 0);
+    end_fini(&a);
+    end_fini(&b);
+    end_fini(&forged);
+}
+
+static void an_end_whose_clock_is_a_day_ahead_is_heard(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS);
+    connect_both(&a, &b, 0);
+    say(&b, 1, 0);
+    carry(&b, 0);
+    assert_int_equal(a.delivered_count, 1);
+    assert_int_equal(a.refused_count, 0);
+    end_fini(&a);
+    end_fini(&b);
+}
+
 static void a_peer_far_behind_refuses_more_instead_of_filling_memory(void **state)
 {
     (void)state;
@@ -344,6 +406,8 @@ int main(void)
         cmocka_unit_test(acknowledgements_travel_in_bulk),
         cmocka_unit_test(a_peer_that_stays_away_is_lost_and_nothing_of_before_counts),
         cmocka_unit_test(a_new_boot_replaces_the_old_one),
+        cmocka_unit_test(an_end_of_the_far_future_does_not_shut_the_real_one_out),
+        cmocka_unit_test(an_end_whose_clock_is_a_day_ahead_is_heard),
         cmocka_unit_test(a_peer_far_behind_refuses_more_instead_of_filling_memory),
         cmocka_unit_test(an_idle_session_wants_no_timer),
         cmocka_unit_test(a_thousand_bad_networks_never_reorder_double_or_skip),
