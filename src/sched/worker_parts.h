@@ -3,14 +3,19 @@
 #define WEFT_SCHED_WORKER_PARTS_H
 
 /*
- * The inside of the worker, shared by its files: worker.c (messages and life), worker_tasks.c (what
- * runs when) and worker_reports.c (what the gateway hears). Nobody else includes it.
+ * The inside of the worker, shared by its files: worker.c (life and time), worker_plans.c (what it
+ * was told to do), worker_runs.c (what it holds of each request), worker_tasks.c (what runs when)
+ * and worker_reports.c (what the gateway hears). Nobody else includes it.
  */
 
 #include "base/list.h"
 #include "base/map.h"
 #include "sched/machine.h"
 #include "sched/worker.h"
+
+/* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a
+ * gateway cannot say so. */
+#define WEFT_WORKER_SWEEP_NS (500 * WEFT_NS_PER_MS)
 
 enum task_state { TASK_WAITING, TASK_READY, TASK_RUNNING, TASK_STOPPING, TASK_DONE };
 
@@ -107,8 +112,6 @@ void run_accept(struct weft_worker *worker, struct run *run, const struct weft_d
                 uint64_t now_ns);
 void run_drop(struct weft_worker *worker, struct run *run);
 void start_ready(struct weft_worker *worker, uint64_t now_ns);
-/* Frees the run if nothing of it is open. */
-void run_settle(struct weft_worker *worker, struct run *run);
 
 /* worker_reports.c */
 void report_started(struct weft_worker *worker, struct work *work);
@@ -121,9 +124,23 @@ void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_re
 void reports_flush(struct weft_worker *worker, uint64_t now_ns);
 void reports_drop(struct weft_worker *worker, const struct plan *plan);
 
-/* worker.c */
-void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
-void remember_ended(struct weft_worker *worker, struct weft_request_id request);
+/* worker_plans.c */
+struct plan *worker_plan_find(struct weft_worker *worker, uint64_t gateway, uint64_t number);
 const char *plan_step_name(const struct plan *plan, uint32_t step);
+/* Whether that node is the plan's gateway. */
+bool plan_is_from(const struct plan *plan, const char *node);
+void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
+void worker_plan_free(struct weft_worker *worker, struct plan *plan);
+void worker_prepare(struct weft_worker *worker, const struct weft_node_plan *content,
+                    const char *node);
+void worker_release(struct weft_worker *worker, const struct weft_prepared *release,
+                    const char *node);
+
+/* worker_runs.c */
+void worker_deliver(struct weft_worker *worker, struct weft_deliver *deliver, const char *node,
+                    uint64_t now_ns);
+void worker_cancel(struct weft_worker *worker, const struct weft_cancel *cancel, const char *node);
+/* Frees the run if nothing of it is open. */
+void run_settle(struct weft_worker *worker, struct run *run);
 
 #endif
