@@ -213,7 +213,7 @@ enum weft_message_kind {
 struct weft_prepared {
     uint64_t gateway;
     uint64_t plan;
-    struct weft_error *error; /* NULL = ready */
+    struct weft_error *error; /* NULL = ready; of a plan that was ready: given up to make room */
 };
 
 /* Which of the receiving node's inputs a value is for follows from its producer and the plan. */

@@ -29,6 +29,10 @@
 enum { WEFT_GATEWAY_REQUESTS_MAX = 65536 };
 /* Plans kept prepared; the least used one that no request needs makes room for another. */
 enum { WEFT_GATEWAY_PLANS_MAX = 1024 };
+/* How often a plan is prepared again on nodes that gave it up for others before all nodes had it.
+ * Beyond it those who wait for it get the node's error: such nodes are too small for what they are
+ * asked. */
+enum { WEFT_GATEWAY_EVICTIONS_MAX = 8 };
 /* How long after its end a request waits for the last reports. */
 #define WEFT_GATEWAY_SETTLE_NS (500 * WEFT_NS_PER_MS)
 

@@ -43,6 +43,7 @@ struct gateway_plan {
     bool *prepared;           /* by node: it has said so, or has no part */
     uint32_t awaited;         /* nodes that have not said PREPARED */
     size_t requests;          /* that use it */
+    unsigned evictions;       /* how often a node gave it up again before all had it */
     bool forgotten;           /* not to be found any more; goes with its last request */
     struct weft_list waiting; /* of open_request: until it is ready */
     struct weft_list link;    /* in gateway.plans: the last used at the end */
@@ -130,6 +131,8 @@ void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct 
 
 /* gateway_requests.c */
 void request_run(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns);
+/* A step on that node of the plan that may still have to run; WEFT_STEP_GATEWAY if none. */
+uint32_t request_unfinished_on(const struct open_request *open, uint32_t node_index);
 void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error,
                  uint64_t now_ns);
 void request_fail_later(struct weft_gateway *gateway, struct open_request *open,

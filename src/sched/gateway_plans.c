@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,6 +257,16 @@ static void plan_ready(struct weft_gateway *gateway, struct gateway_plan *plan, 
     }
 }
 
+/* nodes_count if it is none of the plan's. */
+static size_t node_index(const struct gateway_plan *plan, const char *node)
+{
+    size_t index = 0;
+    while (index < plan->nodes_count && strcmp(plan->nodes[index].name, node) != 0) {
+        index++;
+    }
+    return index;
+}
+
 /* The part that the node has still to say PREPARED for; NULL if there is none. */
 static bool *awaited_part(struct gateway_plan *plan, const char *node)
 {
@@ -267,20 +278,71 @@ static bool *awaited_part(struct gateway_plan *plan, const char *node)
     return NULL;
 }
 
+static void refused(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
+                    struct weft_error *error, uint64_t now_ns)
+{
+    struct weft_error *why = weft_error_ref(error);
+    (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline", node);
+    weft_error_set_place(&why, &(struct weft_error_place){.node = node});
+    plan_break(gateway, plan, why, now_ns);
+    weft_error_unref(why);
+}
+
+static void end_evicted(struct weft_gateway *gateway, struct open_request *open, uint32_t step,
+                        const char *node, struct weft_error *error, uint64_t now_ns)
+{
+    const char *name = open->request.pipeline->steps[step].name;
+    struct weft_error *why = weft_error_ref(error);
+    (void)weft_error_wrap(&why, WEFT_UNAVAILABLE,
+                          "node \"%s\" gave plan %" PRIu64 " up before step \"%s\" could run", node,
+                          open->plan->number, name);
+    weft_error_set_place(&why, &(struct weft_error_place){.step = name, .node = node});
+    request_end(gateway, open, why, now_ns);
+    weft_error_unref(why);
+}
+
+/* The node gave the plan up, to make room. No request of it was there, so what has still a step
+ * there can't go on: its values are lost, or will be. Before it is ready no value is under way. */
+static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
+                    struct weft_error *error, uint64_t now_ns)
+{
+    const char *name = plan->nodes[node].name;
+    if (plan->state == PLAN_PREPARING) {
+        if (++plan->evictions > WEFT_GATEWAY_EVICTIONS_MAX ||
+            send_prepare(gateway, plan, node, NULL) != WEFT_OK) {
+            refused(gateway, plan, name, error, now_ns);
+        }
+        return;
+    }
+    plan->requests++; /* stays while its requests go */
+    struct open_request *open, *next_open;
+    HASH_ITER (hh, gateway->requests, open, next_open) {
+        uint32_t step = open->plan == plan && open->machine.state == REQUEST_RUNNING
+                            ? request_unfinished_on(open, (uint32_t)node)
+                            : WEFT_STEP_GATEWAY;
+        if (step != WEFT_STEP_GATEWAY) {
+            end_evicted(gateway, open, step, name, error, now_ns);
+        }
+    }
+    plan->forgotten = true;
+    plan_unuse(gateway, plan);
+}
+
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns)
 {
     bool *part = awaited_part(plan, node);
+    size_t index = node_index(plan, node);
+    if (part == NULL && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
+        plan->state != PLAN_BROKEN) {
+        evicted(gateway, plan, index, error, now_ns);
+        return;
+    }
     if (plan->state != PLAN_PREPARING || part == NULL) {
         return;
     }
     if (error != NULL) {
-        struct weft_error *why = weft_error_ref(error);
-        (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline",
-                              node);
-        weft_error_set_place(&why, &(struct weft_error_place){.node = node});
-        plan_break(gateway, plan, why, now_ns);
-        weft_error_unref(why);
+        refused(gateway, plan, node, error, now_ns);
         return;
     }
     *part = true;

@@ -23,6 +23,10 @@ struct weft_worker *weft_worker_new(const struct weft_worker_host *host,
     worker->resources = *resources;
     worker->resources.tags = copy.tags;
     worker->resources.tags_count = copy.tags_count;
+    if (worker->host.plans_max == 0) {
+        worker->host.plans_max = WEFT_WORKER_PLANS_MAX;
+    }
+    weft_list_init(&worker->used);
     weft_list_init(&worker->ready);
     weft_list_init(&worker->running);
     weft_list_init(&worker->reports);

@@ -22,8 +22,10 @@
 #include "base/clock.h"
 #include "base/message.h"
 
-/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it PREPARE is
- * refused with RESOURCE_EXHAUSTED. */
+/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it the least
+ * recently used one that no request needs makes room, after its gateway was told with PREPARED and
+ * an error: that ends what counted on it, and prepares it anew for the next request. Where there is
+ * none, PREPARE is refused with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_PLANS_MAX = 4096 };
 /* Requests of which a worker holds inputs. Beyond it new ones fail with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
@@ -78,6 +80,7 @@ struct weft_send_outcome {
 };
 
 struct weft_worker_host {
+    size_t plans_max; /* 0 = WEFT_WORKER_PLANS_MAX */
     size_t
         task_bytes; /* of host_data; taken before a task can start, so starting needs no memory */
     /* Whether the model of a step can be run here: asked when a plan is prepared. */

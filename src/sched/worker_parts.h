@@ -42,8 +42,9 @@ struct plan {
         uint64_t plan;
     } key;
     struct weft_node_plan content;
-    size_t runs; /* that use it */
+    size_t runs; /* that use it, and reports */
     bool released;
+    struct weft_list link; /* in worker.used: the last used at the end */
     UT_hash_handle hh;
 };
 
@@ -89,7 +90,8 @@ struct weft_worker {
 
     struct plan *plans; /* by key */
     size_t plans_count;
-    struct run *runs; /* by request */
+    struct weft_list used; /* of plan */
+    struct run *runs;      /* by request */
     size_t runs_count;
     struct weft_list ready;
     size_t ready_count;
@@ -129,6 +131,8 @@ struct plan *worker_plan_find(struct weft_worker *worker, uint64_t gateway, uint
 const char *plan_step_name(const struct plan *plan, uint32_t step);
 /* Whether that node is the plan's gateway. */
 bool plan_is_from(const struct plan *plan, const char *node);
+/* A request begins that uses it. */
+void worker_plan_use(struct weft_worker *worker, struct plan *plan);
 void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
 void worker_plan_free(struct weft_worker *worker, struct plan *plan);
 void worker_prepare(struct weft_worker *worker, const struct weft_node_plan *content,

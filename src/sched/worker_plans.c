@@ -9,8 +9,21 @@ void worker_plan_free(struct weft_worker *worker, struct plan *plan)
 {
     HASH_DEL(worker->plans, plan);
     worker->plans_count--;
+    weft_list_remove(&plan->link);
     weft_node_plan_fini(&plan->content);
     free(plan);
+}
+
+static void touch(struct weft_worker *worker, struct plan *plan)
+{
+    weft_list_remove(&plan->link);
+    weft_list_append(&worker->used, &plan->link);
+}
+
+void worker_plan_use(struct weft_worker *worker, struct plan *plan)
+{
+    plan->runs++;
+    touch(worker, plan);
 }
 
 void worker_plan_unuse(struct weft_worker *worker, struct plan *plan)
@@ -118,18 +131,73 @@ static bool leads_somewhere(const struct weft_node_plan *content)
     return well;
 }
 
+/* Answers the plan's gateway. UNAVAILABLE: there is none any more. */
+static enum weft_status send_prepared(struct weft_worker *worker,
+                                      const struct weft_node_plan *content,
+                                      struct weft_error *answer)
+{
+    cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARED);
+    if (message == NULL) {
+        return WEFT_OUT_OF_MEMORY;
+    }
+    message->prepared.gateway = content->gateway;
+    message->prepared.plan = content->plan;
+    message->prepared.error = weft_error_ref(answer);
+    struct weft_send_outcome outcome;
+    enum weft_status status = worker->host.send(
+        worker->host.context, &content->nodes[content->gateway_node], message, &outcome, NULL);
+    if (status == WEFT_OK) {
+        message = NULL;
+    }
+    return status;
+}
+
+/* False if its gateway cannot be told just now: what it sends for the plan would be lost. */
+static bool evict(struct weft_worker *worker, struct plan *plan)
+{
+    cleanup_error struct weft_error *error = NULL;
+    (void)weft_error_set(&error, WEFT_UNAVAILABLE,
+                         "the node keeps %zu plans, and this one made room for another",
+                         worker->host.plans_max);
+    enum weft_status status = send_prepared(worker, &plan->content, error);
+    if (status != WEFT_OK && status != WEFT_UNAVAILABLE) {
+        return false;
+    }
+    worker_plan_free(worker, plan);
+    return true;
+}
+
+static enum weft_status make_room(struct weft_worker *worker, struct weft_error **error)
+{
+    struct weft_list *link = worker->used.next;
+    while (worker->plans_count >= worker->host.plans_max && link != &worker->used) {
+        struct plan *plan = weft_list_entry(link, struct plan, link);
+        link = link->next;
+        if (plan->runs == 0) {
+            (void)evict(worker, plan);
+        }
+    }
+    return worker->plans_count < worker->host.plans_max
+               ? WEFT_OK
+               : weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                                "%zu plans are in use on the node already, which is the limit",
+                                worker->host.plans_max);
+}
+
 /* Keeps a copy of the plan. Preparing it again is harmless. */
 static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_node_plan *content,
                                   struct weft_error **error)
 {
-    const struct plan *known = worker_plan_find(worker, content->gateway, content->plan);
+    struct plan *known = worker_plan_find(worker, content->gateway, content->plan);
     if (known != NULL) {
         const char *gateway = content->nodes[content->gateway_node].name;
-        return plan_is_from(known, gateway)
-                   ? WEFT_OK
-                   : weft_error_set(error, WEFT_ALREADY_EXISTS,
-                                    "the plan is known as one of another gateway than node \"%s\"",
-                                    gateway);
+        if (!plan_is_from(known, gateway)) {
+            return weft_error_set(error, WEFT_ALREADY_EXISTS,
+                                  "the plan is known as one of another gateway than node \"%s\"",
+                                  gateway);
+        }
+        touch(worker, known);
+        return WEFT_OK;
     }
     if (!leads_somewhere(content)) {
         return weft_error_set(error, WEFT_INVALID_ARGUMENT,
@@ -144,9 +212,9 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
             return status;
         }
     }
-    if (worker->plans_count >= WEFT_WORKER_PLANS_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "the node keeps %d plans already",
-                              WEFT_WORKER_PLANS_MAX);
+    enum weft_status status = make_room(worker, error);
+    if (status != WEFT_OK) {
+        return status;
     }
     struct plan *plan = calloc(1, sizeof(*plan));
     if (plan == NULL || !weft_node_plan_copy(content, &plan->content)) {
@@ -154,6 +222,7 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
         return weft_error_set_out_of_memory(error);
     }
     plan->key = (struct plan_key){content->gateway, content->plan};
+    weft_list_init(&plan->link);
     HASH_ADD(hh, worker->plans, key, sizeof(plan->key), plan);
     if (!weft_map_added(plan)) {
         weft_node_plan_fini(&plan->content);
@@ -161,6 +230,7 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
         return weft_error_set_out_of_memory(error);
     }
     worker->plans_count++;
+    touch(worker, plan);
     return WEFT_OK;
 }
 
@@ -171,18 +241,9 @@ void worker_prepare(struct weft_worker *worker, const struct weft_node_plan *con
         strcmp(content->nodes[content->gateway_node].name, node) != 0) {
         return; /* nobody to answer, or a plan in another's name */
     }
-    cleanup_message struct weft_message *answer = weft_message_new(WEFT_MESSAGE_PREPARED);
-    if (answer == NULL) {
-        return; /* the gateway's deadline ends the request */
-    }
-    answer->prepared.gateway = content->gateway;
-    answer->prepared.plan = content->plan;
-    (void)keep_plan(worker, content, &answer->prepared.error);
-    struct weft_send_outcome outcome;
-    if (worker->host.send(worker->host.context, &content->nodes[content->gateway_node], answer,
-                          &outcome, NULL) == WEFT_OK) {
-        answer = NULL;
-    }
+    cleanup_error struct weft_error *error = NULL;
+    (void)keep_plan(worker, content, &error);
+    (void)send_prepared(worker, content, error); /* or the gateway's deadline ends the request */
 }
 
 void worker_release(struct weft_worker *worker, const struct weft_prepared *release,

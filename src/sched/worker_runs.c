@@ -133,7 +133,7 @@ static struct run *run_new(struct weft_worker *worker, struct plan *plan,
         run_free(run);
         return NULL;
     }
-    plan->runs++;
+    worker_plan_use(worker, plan);
     worker->runs_count++;
     if (worker->sweep_at_ns == WEFT_DEADLINE_NEVER_NS) {
         worker->sweep_at_ns = now_ns + WEFT_WORKER_SWEEP_NS;

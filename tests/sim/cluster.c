@@ -244,7 +244,9 @@ static void session_send(void *context, const struct weft_envelope *envelope)
 {
     struct sim_peer *peer = context;
     struct sim_world *world = peer->node->cluster->world;
-    if (sim_chance(world, peer->node->cluster->loss_percent)) {
+    /* HELLO is not numbered, and nobody would miss it: a stream that cannot say it breaks. */
+    bool is_hello = envelope->sequence == 0 && envelope->message != NULL;
+    if (sim_chance(world, peer->node->cluster->loss_percent) && !is_hello) {
         return;
     }
     transmit(peer, envelope);
@@ -351,6 +353,9 @@ static bool plant(struct sim_node *node, const struct weft_plan_node *to,
     case SIM_BUG_LOST_FAILURE:
         return message->kind == WEFT_MESSAGE_REPORT &&
                message->report.report.kind == WEFT_REPORT_FAILED;
+    case SIM_BUG_SILENT_EVICTION:
+        return message->kind == WEFT_MESSAGE_PREPARED &&
+               weft_error_status(message->prepared.error) == WEFT_UNAVAILABLE;
     default:
         return false;
     }
@@ -488,7 +493,8 @@ void sim_node_boot(struct sim_node *node)
     struct weft_gateway_host gateway_host = sim_gateway_host;
     gateway_host.send = send_nowhere;
     gateway_host.context = node;
-    struct weft_worker_host worker_host = {.task_bytes = sizeof(struct sim_task *),
+    struct weft_worker_host worker_host = {.plans_max = cluster->plans_max,
+                                           .task_bytes = sizeof(struct sim_task *),
                                            .check = sim_task_check,
                                            .send = send_nowhere,
                                            .start = sim_task_start,

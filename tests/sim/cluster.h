@@ -102,6 +102,7 @@ struct sim_cluster {
     bool simple; /* every model needs one slot and nothing else */
     bool calm;   /* no more faults: everything must come to its end */
     unsigned loss_percent, double_percent;
+    size_t plans_max; /* of every worker; 0 = as usual */
 };
 
 /* cluster.c */

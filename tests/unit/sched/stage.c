@@ -149,7 +149,8 @@ void stage_up(struct stage *stage)
 {
     for (unsigned i = 0; i < stage->nodes_count; i++) {
         struct stage_node *node = &stage->nodes[i];
-        struct weft_worker_host worker = {.task_bytes = 8,
+        struct weft_worker_host worker = {.plans_max = stage->plans_max,
+                                          .task_bytes = 8,
                                           .check = host_check,
                                           .send = host_send,
                                           .start = host_start,
@@ -200,6 +201,8 @@ void stage_fini(struct stage *stage)
         weft_message_free(stage->post[i].message);
     }
     weft_pipeline_free(stage->pipeline);
+    weft_pipeline_free(stage->others[0]);
+    weft_pipeline_free(stage->others[1]);
 }
 
 static struct weft_value *value_of(size_t size_bytes)

@@ -49,6 +49,7 @@ struct stage {
     struct stage_node nodes[STAGE_NODES_MAX];
     unsigned nodes_count;
     struct weft_pipeline *pipeline;
+    struct weft_pipeline *others[2]; /* of a story with more: only freed */
     uint64_t now_ns;
     struct stage_post {
         unsigned to;
@@ -64,7 +65,8 @@ struct stage {
         bool stopped;
     } running[STAGE_TASKS_MAX];
     size_t running_count;
-    size_t released; /* pipelines */
+    size_t released;  /* pipelines */
+    size_t plans_max; /* of every worker; 0 = as usual. To be set before stage_up */
 };
 
 void stage_init(struct stage *stage);

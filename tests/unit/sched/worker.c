@@ -411,6 +411,12 @@ static struct weft_error *prepare(struct stage *stage, struct weft_message *take
     return why;
 }
 
+static void say(struct stage *stage, struct weft_message *take_message, const char *node)
+{
+    weft_worker_message(stage->nodes[WORKER].worker, take_message, node, stage->now_ns);
+    weft_message_free(take_message);
+}
+
 static struct weft_plan_node gateway_node = {(char *)"gateway", 100, (char *)"nowhere:1"};
 
 static void a_plan_that_leads_nowhere_is_refused(void **state)
@@ -464,7 +470,7 @@ static void what_the_node_lacks_is_told(void **state)
     stage_fini(&stage);
 }
 
-static void plans_have_a_limit_and_are_released(void **state)
+static void the_least_recently_used_plan_makes_room_and_its_gateway_is_told(void **state)
 {
     (void)state;
     static struct stage stage;
@@ -473,17 +479,104 @@ static void plans_have_a_limit_and_are_released(void **state)
     for (uint64_t number = 1; number <= WEFT_WORKER_PLANS_MAX; number++) {
         assert_null(prepare(&stage, plan_for(number, &gateway_node, &task, 1)));
     }
-    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1))); /* again is harmless */
-    cleanup_error struct weft_error *error =
-        prepare(&stage, plan_for(WEFT_WORKER_PLANS_MAX + 1, &gateway_node, &task, 1));
-    assert_status(weft_error_status(error), WEFT_RESOURCE_EXHAUSTED);
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1))); /* again is a use */
+    struct weft_message *next = plan_for(WEFT_WORKER_PLANS_MAX + 1, &gateway_node, &task, 1);
+    say(&stage, next, "gateway");
+    assert_int_equal(stage.post_count, 2);
+    assert_int_equal(stage.post[0].message->prepared.plan, 2);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error), WEFT_UNAVAILABLE);
+    assert_int_equal(stage.post[1].message->prepared.plan, WEFT_WORKER_PLANS_MAX + 1);
+    assert_null(stage.post[1].message->prepared.error);
+    assert_int_equal(state_of(&stage).plans, WEFT_WORKER_PLANS_MAX);
     struct weft_message *release = weft_message_new(WEFT_MESSAGE_RELEASE);
     release->release = (struct weft_prepared){.gateway = 100, .plan = 5};
-    weft_worker_message(stage.nodes[WORKER].worker, release, "gateway", stage.now_ns);
-    weft_message_free(release);
+    say(&stage, release, "gateway");
     assert_int_equal(state_of(&stage).plans, WEFT_WORKER_PLANS_MAX - 1);
-    assert_null(prepare(&stage, plan_for(5000, &gateway_node, &task, 1)));
     stage_fini(&stage);
+}
+
+static void a_plan_stays_whose_gateway_cannot_be_told(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    stage_init(&stage);
+    stage.plans_max = 1;
+    stage_node(&stage, "gateway", 1, 0);
+    stage_node(&stage, "worker", 1, 0);
+    stage_node(&stage, "other", 1, 0);
+    stage_model(&stage, WORKER, "m");
+    stage_up(&stage);
+    struct weft_plan_task task = {.step_name = (char *)"a", .model = (char *)"m"};
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1)));
+    stage.nodes[GATEWAY].behind = true;
+    struct weft_plan_node other_node = {(char *)"other", 102, (char *)"nowhere:1"};
+    say(&stage, plan_for(2, &other_node, &task, 1), "other");
+    assert_int_equal(stage.post_count, 1);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error),
+                  WEFT_RESOURCE_EXHAUSTED);
+    stage_fini(&stage);
+}
+
+static void on_a_worker_with_one_place(struct stage *stage, const char *yaml)
+{
+    stage_init(stage);
+    stage->plans_max = 1;
+    stage_node(stage, "gateway", 1, 0);
+    stage_node(stage, "worker", 1, 0);
+    stage_model(stage, WORKER, "m");
+    stage_up(stage);
+    stage_pipeline(stage, yaml);
+}
+
+static void a_plan_in_use_does_not_make_room(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call first, second;
+    on_a_worker_with_one_place(&stage, stream);
+    assert_status(stage_submit(&stage, &first, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_pipeline *one = stage.pipeline;
+    stage_pipeline(&stage, "pipeline: q\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    assert_status(stage_submit(&stage, &second, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    assert_status(second.status, WEFT_RESOURCE_EXHAUSTED);
+    assert_string_equal(weft_error_message(weft_error_cause(second.error)),
+                        "1 plans are in use on the node already, which is the limit");
+    stage_finish(&stage, "speak", 1);
+    assert_status(first.status, WEFT_OK);
+    assert_int_equal(first.ended, 1);
+    stage_call_fini(&first);
+    stage_call_fini(&second);
+    stage_fini(&stage);
+    weft_pipeline_free(one);
+}
+
+static void a_plan_that_made_room_is_prepared_anew_for_the_next_request(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct weft_pipeline *pipelines[2];
+    on_a_worker_with_one_place(&stage, "pipeline: q\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    pipelines[0] = stage.pipeline;
+    stage_pipeline(&stage, "pipeline: p\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    pipelines[1] = stage.pipeline;
+    for (size_t i = 0; i < 6; i++) {
+        struct stage_call call;
+        stage.pipeline = pipelines[i % 2];
+        assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
+        stage_carry(&stage);
+        stage_finish(&stage, "s", 1);
+        stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+        assert_int_equal(call.ended, 1);
+        assert_status(call.status, WEFT_OK);
+        assert_int_equal(state_of(&stage).plans, 1);
+        stage_call_fini(&call);
+    }
+    assert_int_equal(stage_messages(&stage, WORKER, WEFT_MESSAGE_PREPARE), 6);
+    stage.pipeline = pipelines[0];
+    stage_fini(&stage);
+    weft_pipeline_free(pipelines[1]);
 }
 
 static void with_its_gateway_everything_goes(void **state)
@@ -552,12 +645,6 @@ static void a_value_that_comes_after_the_end_finds_no_home(void **state)
     assert_int_equal(state_of(&stage).runs, 0);
     stage_call_fini(&call);
     stage_fini(&stage);
-}
-
-static void say(struct stage *stage, struct weft_message *take_message, const char *node)
-{
-    weft_worker_message(stage->nodes[WORKER].worker, take_message, node, stage->now_ns);
-    weft_message_free(take_message);
 }
 
 static void only_a_plans_own_gateway_commands(void **state)
@@ -665,7 +752,10 @@ int main(void)
         cmocka_unit_test(nor_can_one_that_sits_on_the_gateways_node),
         cmocka_unit_test(a_plan_that_leads_nowhere_is_refused),
         cmocka_unit_test(what_the_node_lacks_is_told),
-        cmocka_unit_test(plans_have_a_limit_and_are_released),
+        cmocka_unit_test(the_least_recently_used_plan_makes_room_and_its_gateway_is_told),
+        cmocka_unit_test(a_plan_stays_whose_gateway_cannot_be_told),
+        cmocka_unit_test(a_plan_in_use_does_not_make_room),
+        cmocka_unit_test(a_plan_that_made_room_is_prepared_anew_for_the_next_request),
         cmocka_unit_test(with_its_gateway_everything_goes),
         cmocka_unit_test(a_gateway_may_die_between_its_release_and_a_late_report),
         cmocka_unit_test(only_a_plans_own_gateway_commands),
