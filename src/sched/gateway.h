@@ -56,7 +56,8 @@ struct weft_request {
 
 /* What a client asks for. Everything is copied or referenced. */
 struct weft_submission {
-    const struct weft_pipeline *pipeline; /* lives until `released`, or the gateway's end */
+    const struct weft_pipeline *pipeline; /* lives until `released`, or, where it is not forgotten,
+                                             the gateway's end */
     struct weft_value *const
         *inputs;    /* by index of the pipeline's inputs; NULL = absent, or its default */
     const char *id; /* NULL = none */
@@ -125,7 +126,7 @@ enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
  */
 void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *request);
 /* No more requests will use this pipeline; `released` follows at a tick, when those under way have
- * settled. */
+ * settled, or at the gateway's end. */
 enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
                                      const struct weft_pipeline *pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;

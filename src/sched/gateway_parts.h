@@ -92,6 +92,7 @@ struct weft_gateway {
     size_t plans_count;
     uint64_t plan_last;
     struct weft_list forgotten; /* of forgotten_pipeline */
+    bool releasable;            /* perhaps one of them, at the next tick */
 
     struct open_request *requests; /* by request.request.sequence */
     size_t requests_count;

@@ -40,6 +40,7 @@ void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan)
         gateway->plans_count--;
     }
     weft_list_remove(&plan->link);
+    gateway->releasable = !weft_list_is_empty(&gateway->forgotten);
     weft_compiled_plan_fini(&plan->compiled);
     for (size_t i = 0; i < plan->nodes_count; i++) {
         free(plan->nodes[i].name);
@@ -366,6 +367,7 @@ static bool is_used(const struct weft_gateway *gateway, const struct weft_pipeli
 void pipelines_release(struct weft_gateway *gateway)
 {
     struct weft_list *link = gateway->forgotten.next;
+    gateway->releasable = false;
     while (link != &gateway->forgotten) {
         struct forgotten_pipeline *forgotten =
             weft_list_entry(link, struct forgotten_pipeline, link);
@@ -388,6 +390,7 @@ enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
     }
     forgotten->pipeline = pipeline;
     weft_list_append(&gateway->forgotten, &forgotten->link);
+    gateway->releasable = true;
     struct weft_list *link = gateway->plans.next;
     while (link != &gateway->plans) {
         struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
