@@ -185,11 +185,12 @@ static enum weft_status make_parts(struct weft_run *run, struct weft_error **err
     if (run->gateway == NULL || run->worker == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    enum weft_status status = peers_start(run, error);
+    enum weft_status status = weft_gateway_node(run->gateway, &run->self, error);
     if (status == WEFT_OK) {
-        status = weft_gateway_node(run->gateway, &run->self, error);
+        status = metrics_start(run, error);
     }
-    return status == WEFT_OK ? metrics_start(run, error) : status;
+    /* Last, for their end takes a turn of the loop: nothing may fail afterwards. */
+    return status == WEFT_OK ? peers_start(run, error) : status;
 }
 
 enum weft_status weft_run_new(const struct weft_run_options *options, struct weft_run **ret_run,
@@ -203,6 +204,9 @@ enum weft_status weft_run_new(const struct weft_run_options *options, struct wef
         return weft_error_set_out_of_memory(error);
     }
     run->options = *options;
+    if (run->options.pipelines_max == 0) {
+        run->options.pipelines_max = WEFT_RUN_PIPELINES_MAX;
+    }
     if (run->options.wall_clock.now_ns == NULL) {
         run->options.wall_clock = (struct weft_clock){weft_log_wall_ns, NULL};
     }

@@ -37,6 +37,7 @@ struct pipeline_entry {
     char *version;
     struct weft_model_info info;
     uint64_t seen; /* weft_run.cluster_version at which info was last compared */
+    uint64_t used; /* weft_run.pipelines_used when it was last asked for */
 };
 
 /* An edge of a request, as the record shows it. */
@@ -113,6 +114,7 @@ struct weft_run {
 
     struct pipeline_entry **pipelines;
     size_t pipelines_count;
+    uint64_t pipelines_used;  /* counts how often an implicit one was asked for */
     uint64_t cluster_version; /* counts up when a node or its models change */
 
     struct weft_list records; /* oldest first */
