@@ -33,7 +33,8 @@ enum {
         1024, /* a drawn graph of more is unreadable; bounds every table by step */
     WEFT_PLAN_NODES_MAX = 1024,  /* as many as a cluster file may name */
     WEFT_PLAN_EDGES_MAX = 16384, /* 16 per step */
-    WEFT_NODE_MODELS_MAX = 1024, /* models that one node announces */
+    WEFT_NODE_MODELS_MAX = 1024, /* versions of models that one node announces: one that has more
+                                    leaves the oldest of each out */
     WEFT_NODE_TAGS_MAX = 64,
     WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
 };

@@ -111,7 +111,11 @@ static void say_hello(struct node_session *node)
 {
     cleanup_error struct weft_error *error = NULL;
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_HELLO);
-    if (message == NULL || !weft_node_info_copy(&node->run->self, &message->hello)) {
+    struct weft_node_info shown = node->run->self;
+    if (shown.models_count > WEFT_NODE_MODELS_MAX) {
+        shown.models_count = WEFT_NODE_MODELS_MAX; /* run.c has put the newest first, and said so */
+    }
+    if (message == NULL || !weft_node_info_copy(&shown, &message->hello)) {
         weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL,
                  "out of memory: node \"%s\" is not told of this one", weft_peer_name(node->peer));
         return;

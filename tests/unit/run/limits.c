@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sched/placement.h"
 #include "unit/run/stand.h"
 
 static struct stand stand;
@@ -71,11 +72,55 @@ static void where_all_pipelines_are_the_users_there_is_no_room(void **state)
     stand_close(&stand);
 }
 
+/* --- what a node announces --- */
+
+static void of_too_many_versions_the_newest_are_announced(void **state)
+{
+    (void)state;
+    stand_open(&stand);
+    struct stand_node *b = NULL;
+    a = stand_node(&stand, "a");
+    b = stand_node(&stand, "b");
+    stand_model(b, "few", 2, STAND_SAME);
+    stand_model(b, "many", WEFT_NODE_MODELS_MAX, STAND_SAME);
+    stand_start(&stand);
+    stand_knows(a, b);
+    stand_until_seen(a, b, WEFT_NODE_MODELS_MAX);
+    assert_true(stand_said(b, "1026 versions of models are ready, and the newest 1024 of them"));
+    assert_status(ask_once(a, "few"), WEFT_OK);
+    assert_status(ask_once(a, "many"), WEFT_OK);
+    const struct weft_node_info *seen = stand_seen(a, b);
+    assert_non_null(weft_node_find_model(seen, "few", "1"));
+    assert_non_null(weft_node_find_model(seen, "many", "3"));
+    assert_null(weft_node_find_model(seen, "many", "2"));
+    assert_non_null(weft_node_find_model(weft_run_self(b->run), "many", "1")); /* at home */
+    stand_close(&stand);
+}
+
+static void a_node_with_more_tags_than_can_be_told_is_not_made(void **state)
+{
+    (void)state;
+    char *tags[WEFT_NODE_TAGS_MAX + 1];
+    stand_open(&stand);
+    a = stand_node(&stand, "a");
+    stand_prepare(&stand);
+    struct weft_run_options options = stand_options(a);
+    for (size_t i = 0; i <= WEFT_NODE_TAGS_MAX; i++) {
+        tags[i] = (char *)"gpu";
+    }
+    options.resources.tags = tags;
+    options.resources.tags_count = WEFT_NODE_TAGS_MAX + 1;
+    assert_status(weft_run_new(&options, &a->run, NULL), WEFT_INVALID_ARGUMENT);
+    stand_close(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pipeline_of_a_model_nobody_asks_for_makes_room),
         cmocka_unit_test(where_all_pipelines_are_the_users_there_is_no_room),
+        cmocka_unit_test(of_too_many_versions_the_newest_are_announced),
+        cmocka_unit_test(a_node_with_more_tags_than_can_be_told_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
