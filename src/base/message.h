@@ -266,6 +266,7 @@ struct weft_envelope {
     uint64_t sequence;         /* from 1 within the incarnation */
     uint64_t acknowledged; /* every message of peer_incarnation up to this has arrived; without a
                               peer_incarnation: ends of the receiver up to this one are given up */
+    bool again;            /* what follows `acknowledged` was missed, and is to be sent again */
     struct weft_message *message;
 };
 

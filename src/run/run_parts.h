@@ -25,7 +25,9 @@ struct node_session {
     struct weft_peer *peer;
     struct weft_session *session;
     uint64_t generation; /* as its HELLO says; 0 = not heard of */
-    char *address;       /* as given; NULL = it called, or a plan named it */
+    uint64_t
+        hello_at_ns; /* when to tell it of this node, again; WEFT_DEADLINE_NEVER_NS = it knows */
+    char *address;   /* as given; NULL = it called, or a plan named it */
     /* Of its traffic, what the metrics have. */
     uint64_t counted_sent_bytes, counted_received_bytes;
 };
