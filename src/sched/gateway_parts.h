@@ -132,8 +132,6 @@ void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct 
 
 /* gateway_requests.c */
 void request_run(struct weft_gateway *gateway, struct open_request *open, uint64_t now_ns);
-/* A step on that node of the plan that may still have to run; WEFT_STEP_GATEWAY if none. */
-uint32_t request_unfinished_on(const struct open_request *open, uint32_t node_index);
 void request_end(struct weft_gateway *gateway, struct open_request *open, struct weft_error *error,
                  uint64_t now_ns);
 void request_fail_later(struct weft_gateway *gateway, struct open_request *open,

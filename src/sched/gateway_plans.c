@@ -295,15 +295,17 @@ static void end_evicted(struct weft_gateway *gateway, struct open_request *open,
     const char *name = open->request.pipeline->steps[step].name;
     struct weft_error *why = weft_error_ref(error);
     (void)weft_error_wrap(&why, WEFT_UNAVAILABLE,
-                          "node \"%s\" gave plan %" PRIu64 " up before step \"%s\" could run", node,
-                          open->plan->number, name);
+                          "node \"%s\" gave plan %" PRIu64
+                          " up while it held step \"%s\" or its output",
+                          node, open->plan->number, name);
     weft_error_set_place(&why, &(struct weft_error_place){.step = name, .node = node});
     request_end(gateway, open, why, now_ns);
     weft_error_unref(why);
 }
 
 /* The node gave the plan up, to make room. No request of it was there, so what has still a step
- * there can't go on: its values are lost, or will be. Before it is ready no value is under way. */
+ * there can't go on: its values are lost, or will be. Nor would the node know any more whom to tell
+ * if an output did not arrive. Before the plan is ready no value is under way. */
 static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
                     struct weft_error *error, uint64_t now_ns)
 {
@@ -319,7 +321,7 @@ static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, siz
     struct open_request *open, *next_open;
     HASH_ITER (hh, gateway->requests, open, next_open) {
         uint32_t step = open->plan == plan && open->machine.state == REQUEST_RUNNING
-                            ? request_unfinished_on(open, (uint32_t)node)
+                            ? open_step_on(open, name)
                             : WEFT_STEP_GATEWAY;
         if (step != WEFT_STEP_GATEWAY) {
             end_evicted(gateway, open, step, name, error, now_ns);

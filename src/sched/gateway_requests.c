@@ -166,23 +166,24 @@ void request_fail_later(struct weft_gateway *gateway, struct open_request *open,
     }
 }
 
-uint32_t request_unfinished_on(const struct open_request *open, uint32_t node_index)
+/* Whether any step on this node of the plan may still run or hold something. */
+static bool node_is_open(const struct open_request *open, uint32_t node_index)
 {
     const struct weft_node_plan *part = &open->plan->compiled.plans[node_index];
     for (size_t i = 0; i < part->tasks_count; i++) {
         uint8_t state = open->step_states[part->tasks[i].step];
         if (state == STEP_OPEN || state == STEP_STARTED) {
-            return part->tasks[i].step;
+            return true;
         }
     }
-    return WEFT_STEP_GATEWAY;
+    return false;
 }
 
 static void send_cancels(struct weft_gateway *gateway, struct open_request *open,
                          enum weft_status reason)
 {
     for (uint32_t node = 0; node < open->plan->nodes_count; node++) {
-        if (request_unfinished_on(open, node) == WEFT_STEP_GATEWAY) {
+        if (!node_is_open(open, node)) {
             continue;
         }
         struct weft_message *message = weft_message_new(WEFT_MESSAGE_CANCEL);

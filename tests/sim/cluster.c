@@ -272,9 +272,12 @@ static bool session_send(void *context, const struct weft_envelope *envelope)
         sim_trace(world, "%s has no memory to send", peer->node->name);
         return false;
     }
-    /* HELLO is not numbered, and nobody would miss it: a stream that cannot say it breaks. */
+    /* What is not numbered nobody would miss: a stream that cannot say HELLO breaks, as it does
+     * where it loses the answer to what was not read for lack of memory. */
+    const struct sim_cluster *cluster = peer->node->cluster;
     bool is_hello = envelope->sequence == 0 && envelope->message != NULL;
-    if (sim_chance(world, peer->node->cluster->loss_percent) && !is_hello) {
+    bool is_answer = envelope->sequence == 0 && cluster->memory_percent > 0;
+    if (sim_chance(world, cluster->loss_percent) && !is_hello && !is_answer && !envelope->again) {
         return true;
     }
     transmit(peer, envelope);

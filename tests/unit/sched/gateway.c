@@ -398,7 +398,7 @@ static void a_request_whose_plan_a_node_gave_up_ends_naming_both(void **state)
     assert_int_equal(call.ended, 1);
     assert_status(call.status, WEFT_UNAVAILABLE);
     assert_string_equal(weft_error_message(call.error),
-                        "node \"b\" gave plan 1 up before step \"two\" could run");
+                        "node \"b\" gave plan 1 up while it held step \"two\" or its output");
     assert_string_equal(weft_error_place(call.error).pipeline, "pair");
     assert_string_equal(weft_error_place(call.error).step, "two");
     assert_string_equal(weft_error_place(call.error).node, "b");
