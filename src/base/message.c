@@ -301,6 +301,19 @@ void weft_node_plan_fini(struct weft_node_plan *plan)
     *plan = (struct weft_node_plan){0};
 }
 
+uint64_t weft_node_plan_constants_bytes(const struct weft_node_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->tasks_count; i++) {
+        const struct weft_plan_task *task = &plan->tasks[i];
+        for (size_t input = 0; input < task->inputs_count; input++) {
+            const struct weft_value *constant = task->inputs[input].constant;
+            bytes += constant != NULL ? weft_value_size_bytes(constant) : 0;
+        }
+    }
+    return bytes;
+}
+
 bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_plan *ret_plan)
 {
     struct weft_node_plan copy = {

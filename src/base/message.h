@@ -36,6 +36,9 @@ enum {
     WEFT_NODE_MODELS_MAX = 1024, /* versions of models that one node announces: one that has more
                                     leaves the oldest of each out */
     WEFT_NODE_TAGS_MAX = 64,
+    /* The constants of one node's part of a plan, together: they are written by hand in a
+       pipeline's file; what is larger is an input, or belongs into a model. */
+    WEFT_PLAN_CONSTANTS_MAX_BYTES = 64 * 1024 * 1024,
     WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
 };
 
@@ -292,6 +295,8 @@ WEFT_MUST_CHECK bool weft_needs_copy(const struct weft_needs *needs, struct weft
 void weft_node_plan_fini(struct weft_node_plan *plan);
 WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan,
                                          struct weft_node_plan *ret_plan);
+/* Of all constants of its tasks, each time that one is used. */
+uint64_t weft_node_plan_constants_bytes(const struct weft_node_plan *plan);
 /* NULL = none; a longer text is cut. */
 struct weft_label weft_label_of(const char *text);
 void weft_report_fini(struct weft_report *report);

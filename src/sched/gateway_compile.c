@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,20 @@ static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *p
     return true;
 }
 
+static enum weft_status check_constants(const struct gateway_plan *plan, struct weft_error **error)
+{
+    for (size_t node = 0; node < plan->nodes_count; node++) {
+        uint64_t bytes = weft_node_plan_constants_bytes(&plan->compiled.plans[node]);
+        if (bytes > WEFT_PLAN_CONSTANTS_MAX_BYTES) {
+            return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                                  "the constants of the steps on node \"%s\" have %" PRIu64
+                                  " bytes together, each time they are used, and a plan carries %d",
+                                  plan->nodes[node].name, bytes, WEFT_PLAN_CONSTANTS_MAX_BYTES);
+        }
+    }
+    return WEFT_OK;
+}
+
 enum weft_status plan_compile(struct weft_gateway *gateway, struct gateway_plan *plan,
                               struct weft_error **error)
 {
@@ -142,6 +157,9 @@ enum weft_status plan_compile(struct weft_gateway *gateway, struct gateway_plan 
         .absent = plan->absent,
     };
     enum weft_status status = weft_plan_compile(&request, &plan->compiled, error);
+    if (status == WEFT_OK) {
+        status = check_constants(plan, error);
+    }
     if (status == WEFT_OK && !add_model_needs(gateway, plan)) {
         status = weft_error_set_out_of_memory(error);
     }

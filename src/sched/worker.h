@@ -27,6 +27,8 @@
  * an error: that ends what counted on it, and prepares it anew for the next request. Where there is
  * none, PREPARE is refused with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_PLANS_MAX = 4096 };
+/* And their constants together, with the same answer. */
+#define WEFT_WORKER_CONSTANTS_MAX_BYTES (UINT64_C(1) << 30)
 /* Requests of which a worker holds inputs. Beyond it new ones fail with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
 /* Ended requests that a worker remembers, so that a value that arrives late, by another way, finds

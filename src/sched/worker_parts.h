@@ -42,6 +42,7 @@ struct plan {
         uint64_t plan;
     } key;
     struct weft_node_plan content;
+    uint64_t constants_bytes;
     size_t runs; /* that use it, and reports */
     bool released;
     struct weft_list link; /* in worker.used: the last used at the end */
@@ -90,8 +91,9 @@ struct weft_worker {
 
     struct plan *plans; /* by key */
     size_t plans_count;
-    struct weft_list used; /* of plan */
-    struct run *runs;      /* by request */
+    uint64_t constants_bytes; /* of all plans */
+    struct weft_list used;    /* of plan */
+    struct run *runs;         /* by request */
     size_t runs_count;
     struct weft_list ready;
     size_t ready_count;

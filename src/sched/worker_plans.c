@@ -9,6 +9,7 @@ void worker_plan_free(struct weft_worker *worker, struct plan *plan)
 {
     HASH_DEL(worker->plans, plan);
     worker->plans_count--;
+    worker->constants_bytes -= plan->constants_bytes;
     weft_list_remove(&plan->link);
     weft_node_plan_fini(&plan->content);
     free(plan);
@@ -167,21 +168,31 @@ static bool evict(struct weft_worker *worker, struct plan *plan)
     return true;
 }
 
-static enum weft_status make_room(struct weft_worker *worker, struct weft_error **error)
+static bool has_room(const struct weft_worker *worker, uint64_t constants_bytes)
+{
+    return worker->plans_count < worker->host.plans_max &&
+           worker->constants_bytes + constants_bytes <= WEFT_WORKER_CONSTANTS_MAX_BYTES;
+}
+
+static enum weft_status make_room(struct weft_worker *worker, uint64_t constants_bytes,
+                                  struct weft_error **error)
 {
     struct weft_list *link = worker->used.next;
-    while (worker->plans_count >= worker->host.plans_max && link != &worker->used) {
+    while (!has_room(worker, constants_bytes) && link != &worker->used) {
         struct plan *plan = weft_list_entry(link, struct plan, link);
         link = link->next;
         if (plan->runs == 0) {
             (void)evict(worker, plan);
         }
     }
-    return worker->plans_count < worker->host.plans_max
-               ? WEFT_OK
-               : weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                                "%zu plans are in use on the node already, which is the limit",
-                                worker->host.plans_max);
+    if (has_room(worker, constants_bytes)) {
+        return WEFT_OK;
+    }
+    return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                          "%zu plans with %" PRIu64 " bytes of constants are in use on the node "
+                          "already, and %zu with %" PRIu64 " are the limit",
+                          worker->plans_count, worker->constants_bytes, worker->host.plans_max,
+                          WEFT_WORKER_CONSTANTS_MAX_BYTES);
 }
 
 /* Keeps a copy of the plan. Preparing it again is harmless. */
@@ -212,7 +223,13 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
             return status;
         }
     }
-    enum weft_status status = make_room(worker, error);
+    uint64_t constants_bytes = weft_node_plan_constants_bytes(content);
+    if (constants_bytes > WEFT_PLAN_CONSTANTS_MAX_BYTES) {
+        return weft_error_set(error, WEFT_FAILED_PRECONDITION,
+                              "the plan's constants have %" PRIu64 " bytes, and it may carry %d",
+                              constants_bytes, WEFT_PLAN_CONSTANTS_MAX_BYTES);
+    }
+    enum weft_status status = make_room(worker, constants_bytes, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -230,6 +247,8 @@ static enum weft_status keep_plan(struct weft_worker *worker, const struct weft_
         return weft_error_set_out_of_memory(error);
     }
     worker->plans_count++;
+    plan->constants_bytes = constants_bytes;
+    worker->constants_bytes += constants_bytes;
     touch(worker, plan);
     return WEFT_OK;
 }

@@ -434,6 +434,34 @@ static void a_plan_given_up_before_all_nodes_have_it_is_prepared_there_again(voi
     stage_fini(&stage);
 }
 
+static void constants_that_no_plan_carries_are_refused_at_once(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_two_nodes(&stage, "pipeline: p\n"
+                         "constants: {c: {datatype: UINT8, shape: [1], value: [1]}}\n"
+                         "steps:\n  s: {model: ma, inputs: {i: c, j: c}}\noutputs: {y: s.o}\n");
+    size_t half_bytes = WEFT_PLAN_CONSTANTS_MAX_BYTES / 2 + 1;
+    struct weft_shape shape = {.rank = 1, .dims = {(int64_t)half_bytes}};
+    struct weft_slice slice = weft_slice_take(weft_buffer_new(half_bytes));
+    cleanup_value struct weft_value *large = NULL;
+    assert_status(weft_value_new_slice(WEFT_UINT8, &shape, &slice, &large, NULL), WEFT_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct weft_value **constant = &stage.pipeline->steps[0].inputs[i].constant;
+        weft_value_unref(*constant);
+        *constant = weft_value_ref(large);
+    }
+    cleanup_error struct weft_error *error = NULL;
+    assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, &error), WEFT_FAILED_PRECONDITION);
+    assert_string_equal(weft_error_message(error),
+                        "the constants of the steps on node \"a\" have 67108866 bytes together, "
+                        "each time they are used, and a plan carries 67108864");
+    assert_string_equal(weft_error_place(error).pipeline, "p");
+    assert_int_equal(weft_gateway_plans_count(gateway_of(&stage)), 0);
+    stage_fini(&stage);
+}
+
 static void the_least_used_plan_makes_room(void **state)
 {
     (void)state;
@@ -534,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_node_that_stops_ends_every_request_under_its_own_name),
         cmocka_unit_test(a_request_whose_plan_a_node_gave_up_ends_naming_both),
         cmocka_unit_test(a_plan_given_up_before_all_nodes_have_it_is_prepared_there_again),
+        cmocka_unit_test(constants_that_no_plan_carries_are_refused_at_once),
         cmocka_unit_test(the_least_used_plan_makes_room),
         cmocka_unit_test(more_requests_than_the_limit_are_turned_away),
         cmocka_unit_test(an_optional_input_left_out_needs_a_plan_of_its_own),

@@ -495,6 +495,48 @@ static void the_least_recently_used_plan_makes_room_and_its_gateway_is_told(void
     stage_fini(&stage);
 }
 
+/* Many uses of one value, so that the story needs memory for one. */
+static struct weft_value *constant_of(size_t size_bytes)
+{
+    struct weft_value *value = NULL;
+    struct weft_shape shape = {.rank = 1, .dims = {(int64_t)size_bytes}};
+    struct weft_slice slice = weft_slice_take(weft_buffer_new(size_bytes));
+    assert_status(weft_value_new_slice(WEFT_UINT8, &shape, &slice, &value, NULL), WEFT_OK);
+    return value;
+}
+
+static void constants_are_limited_in_sum(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    on_one_worker(&stage, 1, 0, stream);
+    enum { USES = 8 };
+    cleanup_value struct weft_value *constant =
+        constant_of(WEFT_PLAN_CONSTANTS_MAX_BYTES / USES + 1);
+    struct weft_plan_input inputs[USES];
+    for (size_t i = 0; i < USES; i++) {
+        inputs[i] = (struct weft_plan_input){.name = (char *)"x", .constant = constant};
+    }
+    struct weft_plan_task task = {
+        .step_name = (char *)"a", .model = (char *)"m", .inputs = inputs, .inputs_count = USES};
+    cleanup_error struct weft_error *error = prepare(&stage, plan_for(1, &gateway_node, &task, 1));
+    assert_status(weft_error_status(error), WEFT_FAILED_PRECONDITION);
+    assert_string_equal(weft_error_message(error),
+                        "the plan's constants have 67108872 bytes, and it may carry 67108864");
+    /* And of all plans: the first makes room. */
+    task.inputs_count = USES - 1;
+    uint64_t fit = WEFT_WORKER_CONSTANTS_MAX_BYTES / ((USES - 1) * weft_value_size_bytes(constant));
+    for (uint64_t number = 1; number <= fit; number++) {
+        assert_null(prepare(&stage, plan_for(number, &gateway_node, &task, 1)));
+    }
+    assert_int_equal(state_of(&stage).plans, fit);
+    say(&stage, plan_for(fit + 1, &gateway_node, &task, 1), "gateway");
+    assert_int_equal(stage.post_count, 2);
+    assert_int_equal(stage.post[0].message->prepared.plan, 1);
+    assert_int_equal(state_of(&stage).plans, fit);
+    stage_fini(&stage);
+}
+
 static void a_plan_stays_whose_gateway_cannot_be_told(void **state)
 {
     (void)state;
@@ -542,7 +584,8 @@ static void a_plan_in_use_does_not_make_room(void **state)
     stage_carry(&stage);
     assert_status(second.status, WEFT_RESOURCE_EXHAUSTED);
     assert_string_equal(weft_error_message(weft_error_cause(second.error)),
-                        "1 plans are in use on the node already, which is the limit");
+                        "1 plans with 0 bytes of constants are in use on the node already, and 1 "
+                        "with 1073741824 are the limit");
     stage_finish(&stage, "speak", 1);
     assert_status(first.status, WEFT_OK);
     assert_int_equal(first.ended, 1);
@@ -753,6 +796,7 @@ int main(void)
         cmocka_unit_test(a_plan_that_leads_nowhere_is_refused),
         cmocka_unit_test(what_the_node_lacks_is_told),
         cmocka_unit_test(the_least_recently_used_plan_makes_room_and_its_gateway_is_told),
+        cmocka_unit_test(constants_are_limited_in_sum),
         cmocka_unit_test(a_plan_stays_whose_gateway_cannot_be_told),
         cmocka_unit_test(a_plan_in_use_does_not_make_room),
         cmocka_unit_test(a_plan_that_made_room_is_prepared_anew_for_the_next_request),
