@@ -308,9 +308,13 @@ static bool read_target(struct reading *reading)
 /* llhttp skips further spaces; another reader could see an empty target. */
 static bool has_single_spaces(const char *text, size_t length)
 {
-    const char *end = memchr(text, '\r', length);
-    return end != NULL && memmem(text, (size_t)(end - text), "  ", 2) == NULL &&
-           memchr(text, '\t', (size_t)(end - text)) == NULL;
+    size_t i = 0;
+    for (; i < length && text[i] != '\r'; i++) {
+        if (text[i] == '\t' || (text[i] == ' ' && i + 1 < length && text[i + 1] == ' ')) {
+            return false;
+        }
+    }
+    return i < length;
 }
 
 static bool check_request(struct reading *reading)
