@@ -39,6 +39,8 @@ enum {
     /* The constants of one node's part of a plan, together: they are written by hand in a
        pipeline's file; what is larger is an input, or belongs into a model. */
     WEFT_PLAN_CONSTANTS_MAX_BYTES = 64 * 1024 * 1024,
+    WEFT_REQUEST_ID_MAX =
+        1024,            /* bytes of the client's name of a request: it goes with each value */
     WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
 };
 

@@ -108,8 +108,9 @@ struct weft_run_events {
     void (*done)(void *context, struct weft_error *error, const struct weft_values *outputs);
 };
 
-/* INVALID_ARGUMENT for inputs and outputs that the pipeline does not have, and for inputs of
- * another datatype or shape. All outputs come, whatever is wanted. */
+/* INVALID_ARGUMENT for inputs and outputs that the pipeline does not have, for inputs of another
+ * datatype or shape, and for an id longer than WEFT_REQUEST_ID_MAX. All outputs come, whatever is
+ * wanted. */
 enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_request *request,
                                 const struct weft_run_events *events, void *context,
                                 struct weft_run_call **ret_call,

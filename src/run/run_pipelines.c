@@ -154,6 +154,11 @@ static enum weft_status replace(struct weft_run *run, struct pipeline_entry *ent
 enum weft_status weft_run_add_pipeline(struct weft_run *run, struct weft_pipeline *take_pipeline,
                                        struct weft_error **error)
 {
+    if (strlen(take_pipeline->version) > WEFT_NAME_MAX) { /* no node could be told */
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "the version of pipeline \"%s\" is longer than %d bytes",
+                              take_pipeline->name, WEFT_NAME_MAX);
+    }
     struct pipeline_entry *entry = find_entry(run, take_pipeline->name, false, NULL);
     if (entry != NULL) {
         return replace(run, entry, take_pipeline, error);

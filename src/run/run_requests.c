@@ -244,6 +244,11 @@ enum weft_status weft_run_start(struct weft_run *run, const struct weft_run_requ
     if (run->closing) {
         return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" is stopping", run->name);
     }
+    if (request->id != NULL && strlen(request->id) > WEFT_REQUEST_ID_MAX) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "the request's id has %zu bytes, and at most %d are taken",
+                              strlen(request->id), WEFT_REQUEST_ID_MAX);
+    }
     uint64_t now_ns = come_in(run);
     struct weft_pipeline *pipeline = NULL;
     enum weft_status status =

@@ -153,7 +153,7 @@ static const struct weft_field deliver_fields[] = {
     PLAIN(struct weft_deliver, 7, BOOL, last),
     PLAIN(struct weft_deliver, 8, UINT64, timeout_ns),
     PLAIN(struct weft_deliver, 9, TRACE, trace),
-    LIMITED(struct weft_deliver, 10, OPTIONAL, id, 1024),
+    LIMITED(struct weft_deliver, 10, OPTIONAL, id, WEFT_REQUEST_ID_MAX),
     PLAIN(struct weft_deliver, 11, PARAMETERS, parameters),
     PLAIN(struct weft_deliver, 12, VALUE, value),
 };
