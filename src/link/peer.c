@@ -28,6 +28,9 @@ struct weft_peer {
     struct weft_server_call *accepted;
     enum side active;
     bool dropped;               /* only its channel is left, which closes */
+    bool configured;            /* not a stranger */
+    bool heard;                 /* it has said HELLO, in its own name */
+    bool evicted;               /* makes room for another: its stream ends, and the host drops it */
     struct weft_timer timer;    /* to call, or to call again */
     struct weft_traffic former; /* of accepted streams that are over */
 };
@@ -44,6 +47,7 @@ struct weft_peers {
     size_t channels_open;
     void (*closed)(void *context);
     void *closed_context;
+    struct weft_deferred evict;
     struct weft_deferred leave;
     struct weft_deferred finish;
 };
@@ -100,6 +104,12 @@ static void choose(struct weft_peer *peer)
     schedule(peer);
 }
 
+static bool is_own_hello(const struct weft_peer *peer, const struct weft_message *message)
+{
+    return message != NULL && message->kind == WEFT_MESSAGE_HELLO && message->hello.name != NULL &&
+           strcmp(message->hello.name, peer->name) == 0;
+}
+
 static void received(struct weft_peer *peer, const struct weft_slice *message)
 {
     cleanup_error struct weft_error *error = NULL;
@@ -121,6 +131,7 @@ static void received(struct weft_peer *peer, const struct weft_slice *message)
             return;
         }
     }
+    peer->heard = peer->heard || is_own_hello(peer, envelope.message);
     peer->peers->events->envelope(peer->peers->context, peer, &envelope);
     weft_message_free(envelope.message);
 }
@@ -278,6 +289,10 @@ static void accept_call(void *context, struct weft_server_call *server_call)
         weft_server_call_finish(server_call, error);
         return;
     }
+    if (peer->evicted) {
+        refuse(server_call, WEFT_UNAVAILABLE, "the node has just made room for others: call again");
+        return;
+    }
     struct weft_server_call *before = peer->accepted;
     if (before != NULL) {
         /* Called anew: the old stream is one whose end has not reached us yet. */
@@ -320,6 +335,18 @@ static void finish_accepted(struct weft_peer *peer)
     if (server_call != NULL) {
         drop_accepted(peer);
         weft_server_call_finish(server_call, NULL);
+    }
+}
+
+/* Deferred, for choose() calls the host, who drops the peer then. */
+static void end_evicted(void *context)
+{
+    struct weft_peers *peers = context;
+    for (size_t i = 0; i < peers->count; i++) {
+        if (peers->items[i]->evicted) {
+            finish_accepted(peers->items[i]);
+            choose(peers->items[i]);
+        }
     }
 }
 
@@ -366,6 +393,7 @@ enum weft_status weft_peers_new(struct weft_link *link, const char *name,
     peers->name = copy;
     peers->events = events;
     peers->context = context;
+    weft_deferred_init(&peers->evict, end_evicted, peers);
     weft_deferred_init(&peers->leave, leave, peers);
     weft_deferred_init(&peers->finish, finish, peers);
     *ret_peers = peers;
@@ -382,17 +410,62 @@ struct weft_peer *weft_peers_find(struct weft_peers *peers, const char *name)
     return NULL;
 }
 
-static enum weft_status peer_new(struct weft_peers *peers, const char *name,
+/* --- who has a place --- */
+
+static size_t count_of(const struct weft_peers *peers, bool configured)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peers->count; i++) {
+        count += peers->items[i]->configured == configured && !peers->items[i]->evicted;
+    }
+    return count;
+}
+
+/* They are in the order of their coming. False where all have said who they are, or are called by
+ * this node; and where too many of those before are not gone yet. */
+static bool evict_silent(struct weft_peers *peers)
+{
+    bool crowded = peers->count >= 2 * WEFT_PEER_STRANGERS_MAX + WEFT_PLAN_NODES_MAX;
+    for (size_t i = 0; !crowded && i < peers->count; i++) {
+        struct weft_peer *peer = peers->items[i];
+        if (!peer->configured && !peer->heard && !peer->evicted && peer->address == NULL) {
+            weft_log(weft_link_log(peers->link), WEFT_LOG_WARNING, NULL,
+                     "something called as node \"%s\" and said nothing: it makes room", peer->name);
+            peer->evicted = true;
+            weft_loop_defer(weft_link_loop(peers->link), &peers->evict);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum weft_status find_place(struct weft_peers *peers, bool configured,
+                                   struct weft_error **error)
+{
+    if (configured && count_of(peers, true) >= WEFT_PLAN_NODES_MAX) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "%d other nodes are configured already, which is the limit",
+                              WEFT_PLAN_NODES_MAX);
+    }
+    if (!configured && count_of(peers, false) >= WEFT_PEER_STRANGERS_MAX && !evict_silent(peers)) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "%d nodes that the configuration does not name are here already, "
+                              "which is the limit",
+                              WEFT_PEER_STRANGERS_MAX);
+    }
+    return WEFT_OK;
+}
+
+static enum weft_status peer_new(struct weft_peers *peers, const char *name, bool configured,
                                  struct weft_peer **ret_peer, struct weft_error **error)
 {
     if (strcmp(peers->name, name) == 0) {
         return weft_error_set(error, WEFT_INVALID_ARGUMENT,
                               "a node named \"%s\" is this one: names must differ", name);
     }
-    if (peers->count >= WEFT_PLAN_NODES_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                              "%d other nodes are known already, which is the limit",
-                              WEFT_PLAN_NODES_MAX);
+    enum weft_status status = find_place(peers, configured, error);
+    if (status != WEFT_OK) {
+        return status;
     }
     struct weft_peer **items =
         realloc(peers->items, (peers->count + 1) * sizeof(struct weft_peer *));
@@ -409,6 +482,7 @@ static enum weft_status peer_new(struct weft_peers *peers, const char *name,
     }
     peer->peers = peers;
     peer->name = copy;
+    peer->configured = configured;
     weft_timer_init(&peer->timer, weft_link_loop(peers->link), timer_fired, peer);
     items[peers->count++] = peer;
     *ret_peer = peer;
@@ -471,13 +545,17 @@ static enum weft_status set_address(struct weft_peer *peer, const char *address,
     return WEFT_OK;
 }
 
-enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, const char *address,
-                                struct weft_peer **ret_peer, struct weft_error **error)
+static enum weft_status add(struct weft_peers *peers, const char *name, const char *address,
+                            bool configured, struct weft_peer **ret_peer, struct weft_error **error)
 {
     struct weft_peer *peer = weft_peers_find(peers, name);
     enum weft_status status = WEFT_OK;
     if (peer == NULL) {
-        status = peer_new(peers, name, &peer, error);
+        status = peer_new(peers, name, configured, &peer, error);
+    } else if (configured && !peer->configured) {
+        status = find_place(peers, true, error);
+        peer->configured = status == WEFT_OK;
+        peer->evicted = peer->evicted && !peer->configured;
     }
     if (status == WEFT_OK) {
         status = set_address(peer, address, error);
@@ -492,6 +570,19 @@ enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, cons
     return WEFT_OK;
 }
 
+enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, const char *address,
+                                struct weft_peer **ret_peer, struct weft_error **error)
+{
+    return add(peers, name, address, false, ret_peer, error);
+}
+
+enum weft_status weft_peers_add_configured(struct weft_peers *peers, const char *name,
+                                           const char *address, struct weft_peer **ret_peer,
+                                           struct weft_error **error)
+{
+    return add(peers, name, address, true, ret_peer, error);
+}
+
 /* Deferred, for choose() calls the host. */
 void weft_peers_leave(struct weft_peers *peers)
 {
@@ -503,6 +594,7 @@ void weft_peers_close(struct weft_peers *peers, void (*closed)(void *context), v
 {
     peers->leaving = true;
     peers->closing = true;
+    weft_deferred_cancel(&peers->evict);
     weft_deferred_cancel(&peers->leave);
     peers->closed = closed;
     peers->closed_context = context;

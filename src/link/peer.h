@@ -19,6 +19,11 @@ struct weft_peers;
 struct weft_peer;
 
 enum {
+    /* Peers that the configuration does not name: they called, or a plan names them. Beyond it the
+     * one that called first of those that never said HELLO makes room; where all have, a further
+     * one is RESOURCE_EXHAUSTED. Names cost nothing, so these never take the place of one that is
+     * configured. */
+    WEFT_PEER_STRANGERS_MAX = WEFT_PLAN_NODES_MAX,
     /* How long the greater name waits to be called before it calls itself. */
     WEFT_PEER_WAIT_MS = 1000,
     /* The pause before a stream that broke is opened again. */
@@ -54,7 +59,7 @@ enum weft_status weft_peers_new(struct weft_link *link, const char *name,
                                 struct weft_peers **ret_peers,
                                 struct weft_error **error) WEFT_MUST_CHECK;
 /* Adds weft.v1.Peer/Connect to the door. Peers that call need not have been added: they are then
- * known by the name they give, up to WEFT_PLAN_NODES_MAX, until the host drops them. */
+ * known by the name they give, up to WEFT_PEER_STRANGERS_MAX, until the host drops them. */
 enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_server *server,
                                   struct weft_error **error) WEFT_MUST_CHECK;
 /* Makes a peer known, with the address to call it at; NULL = it will call. A new address for a
@@ -62,6 +67,11 @@ enum weft_status weft_peers_serve(struct weft_peers *peers, struct weft_grpc_ser
 enum weft_status weft_peers_add(struct weft_peers *peers, const char *name, const char *address,
                                 struct weft_peer **ret_peer,
                                 struct weft_error **error) WEFT_MUST_CHECK;
+/* The same for a peer that the configuration names: up to WEFT_PLAN_NODES_MAX of them have a place
+ * whoever else calls. */
+enum weft_status weft_peers_add_configured(struct weft_peers *peers, const char *name,
+                                           const char *address, struct weft_peer **ret_peer,
+                                           struct weft_error **error) WEFT_MUST_CHECK;
 /* Forgets a peer: it is as if it had never been known, and may come again. Nothing of it is used
  * any more by the host, which is called no more for it either. It must not be connected. Not from
  * inside an event. */

@@ -302,7 +302,7 @@ enum weft_status weft_run_add_node(struct weft_run *run, const char *name, const
 {
     struct weft_peer *peer = NULL;
     struct node_session *node = NULL;
-    enum weft_status status = weft_peers_add(run->peers, name, address, &peer, error);
+    enum weft_status status = weft_peers_add_configured(run->peers, name, address, &peer, error);
     if (status == WEFT_OK) {
         status = session_for(run, peer, &node, error);
     }

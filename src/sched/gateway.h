@@ -29,6 +29,9 @@
 enum { WEFT_GATEWAY_REQUESTS_MAX = 65536 };
 /* Plans kept prepared; the least used one that no request needs makes room for another. */
 enum { WEFT_GATEWAY_PLANS_MAX = 1024 };
+/* Nodes that a gateway knows: as many as a cluster file names, and as many that called and are
+ * named nowhere. Beyond it a node is not used. */
+enum { WEFT_GATEWAY_NODES_MAX = 2 * WEFT_PLAN_NODES_MAX };
 /* How often a plan is prepared again on nodes that gave it up for others before all nodes had it.
  * Beyond it those who wait for it get the node's error: such nodes are too small for what they are
  * asked. */

@@ -44,10 +44,10 @@ static enum weft_status empty_slot(struct weft_gateway *gateway, const char *nam
     if (*ret_slot != NULL) {
         return WEFT_OK;
     }
-    if (gateway->nodes_count >= WEFT_PLAN_NODES_MAX) {
+    if (gateway->nodes_count >= WEFT_GATEWAY_NODES_MAX) {
         return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
                               "the cluster has %d nodes already, which is the limit",
-                              WEFT_PLAN_NODES_MAX);
+                              WEFT_GATEWAY_NODES_MAX);
     }
     struct cluster_node *nodes =
         realloc(gateway->nodes, (gateway->nodes_count + 1) * sizeof(struct cluster_node));
