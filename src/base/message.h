@@ -33,7 +33,8 @@ enum {
         1024, /* a drawn graph of more is unreadable; bounds every table by step */
     WEFT_PLAN_NODES_MAX = 1024,  /* as many as a cluster file may name */
     WEFT_PLAN_EDGES_MAX = 16384, /* 16 per step */
-    WEFT_NODE_MODELS_MAX = 1024, /* models that one node announces */
+    WEFT_NODE_MODELS_MAX = 1024, /* versions of models that one node announces: one that has more
+                                    leaves the oldest of each out */
     WEFT_NODE_TAGS_MAX = 64,
     WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
 };
@@ -213,7 +214,7 @@ enum weft_message_kind {
 struct weft_prepared {
     uint64_t gateway;
     uint64_t plan;
-    struct weft_error *error; /* NULL = ready */
+    struct weft_error *error; /* NULL = ready; of a plan that was ready: given up to make room */
 };
 
 /* Which of the receiving node's inputs a value is for follows from its producer and the plan. */
@@ -265,6 +266,7 @@ struct weft_envelope {
     uint64_t sequence;         /* from 1 within the incarnation */
     uint64_t acknowledged; /* every message of peer_incarnation up to this has arrived; without a
                               peer_incarnation: ends of the receiver up to this one are given up */
+    bool again;            /* what follows `acknowledged` was missed, and is to be sent again */
     struct weft_message *message;
 };
 

@@ -113,8 +113,11 @@ static void received(struct weft_peer *peer, const struct weft_slice *message)
                  weft_error_message(error));
         /* Without memory it is read when it comes again. Otherwise it never will be, and must not
          * be waited for. */
-        if (weft_error_status(error) == WEFT_OUT_OF_MEMORY ||
-            weft_envelope_decode_numbers(message, &envelope, NULL) != WEFT_OK) {
+        if (weft_error_status(error) == WEFT_OUT_OF_MEMORY) {
+            peer->peers->events->missed(peer->peers->context, peer);
+            return;
+        }
+        if (weft_envelope_decode_numbers(message, &envelope, NULL) != WEFT_OK) {
             return;
         }
     }
@@ -591,6 +594,18 @@ enum weft_status weft_peer_send(struct weft_peer *peer, const struct weft_envelo
     return sent ? WEFT_OK
                 : weft_error_set(error, WEFT_UNAVAILABLE, "the stream to node \"%s\" is over",
                                  peer->name);
+}
+
+size_t weft_peer_queued_bytes(const struct weft_peer *peer)
+{
+    switch (peer->active) {
+    case SIDE_CALLED:
+        return weft_client_call_queued_bytes(peer->called);
+    case SIDE_ACCEPTED:
+        return weft_server_call_queued_bytes(peer->accepted);
+    default:
+        return 0;
+    }
 }
 
 void weft_peer_set_data(struct weft_peer *peer, void *data)

@@ -37,6 +37,8 @@ struct weft_peers_events {
     void (*connected)(void *context, struct weft_peer *peer);
     /* Takes the envelope's message by setting it to NULL. */
     void (*envelope)(void *context, struct weft_peer *peer, struct weft_envelope *envelope);
+    /* There was an envelope, and no memory to read it. */
+    void (*missed)(void *context, struct weft_peer *peer);
     void (*disconnected)(void *context, struct weft_peer *peer);
 };
 
@@ -86,6 +88,8 @@ uint64_t weft_peer_round_trip_ns(const struct weft_peer *peer);
 enum weft_status weft_peer_send(struct weft_peer *peer, const struct weft_envelope *envelope,
                                 struct weft_peer_sent *ret_sent,
                                 struct weft_error **error) WEFT_MUST_CHECK;
+/* Bytes that it was given and that have not left for the socket. */
+size_t weft_peer_queued_bytes(const struct weft_peer *peer);
 /* The host's own pointer. */
 void weft_peer_set_data(struct weft_peer *peer, void *data);
 void *weft_peer_data(const struct weft_peer *peer);

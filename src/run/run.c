@@ -8,9 +8,9 @@
 
 #include "run/run_parts.h"
 
-uint64_t wall_ns(void)
+uint64_t wall_ns(const struct weft_run *run)
 {
-    return weft_log_wall_ns(NULL);
+    return weft_clock_now_ns(&run->options.wall_clock);
 }
 
 /* --- time and order --- */
@@ -68,6 +68,40 @@ void pump_soon(struct weft_run *run)
 
 /* --- this node as others see it --- */
 
+/* Of more versions than a node can announce the newest of each model come first: those are
+ * announced. They come by name and version. */
+static enum weft_status put_newest_first(struct weft_run *run, struct weft_model **models,
+                                         size_t count, struct weft_error **error)
+{
+    if (count <= WEFT_NODE_MODELS_MAX) {
+        return WEFT_OK;
+    }
+    cleanup_free struct weft_model **by_age = malloc(count * sizeof(*by_age));
+    cleanup_free size_t *age = malloc(count * sizeof(*age)); /* newer versions of the same */
+    if (by_age == NULL || age == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    for (size_t i = count; i-- > 0;) {
+        bool newer = i + 1 < count && strcmp(weft_model_info(models[i])->name,
+                                             weft_model_info(models[i + 1])->name) == 0;
+        age[i] = newer ? age[i + 1] + 1 : 0;
+    }
+    size_t placed = 0;
+    for (size_t wanted = 0; placed < count; wanted++) {
+        for (size_t i = 0; i < count; i++) {
+            if (age[i] == wanted) {
+                by_age[placed++] = models[i];
+            }
+        }
+    }
+    memcpy(models, by_age, count * sizeof(*models));
+    weft_log(run->options.log, WEFT_LOG_ERROR, NULL,
+             "%zu versions of models are ready, and the newest %d of them are announced to other "
+             "nodes: requests of other nodes find no others",
+             count, WEFT_NODE_MODELS_MAX);
+    return WEFT_OK;
+}
+
 static enum weft_status copy_models(struct weft_run *run, struct weft_error **error)
 {
     struct weft_model **models = NULL;
@@ -77,7 +111,8 @@ static enum weft_status copy_models(struct weft_run *run, struct weft_error **er
     if (status != WEFT_OK) {
         return status;
     }
-    struct weft_model_info *infos = calloc(count + 1, sizeof(*infos));
+    status = put_newest_first(run, models, count, error);
+    struct weft_model_info *infos = status == WEFT_OK ? calloc(count + 1, sizeof(*infos)) : NULL;
     size_t copied = 0;
     while (infos != NULL && copied < count &&
            weft_model_info_copy(weft_model_info(models[copied]), &infos[copied])) {
@@ -157,6 +192,20 @@ static void run_free(struct weft_run *run)
     free(run);
 }
 
+/* Beyond these no other node would hear of this one. */
+static enum weft_status check_tags(const struct weft_resources *resources,
+                                   struct weft_error **error)
+{
+    bool well = resources->tags_count <= WEFT_NODE_TAGS_MAX;
+    for (size_t i = 0; well && i < resources->tags_count; i++) {
+        well = strlen(resources->tags[i]) <= WEFT_NAME_MAX;
+    }
+    return well ? WEFT_OK
+                : weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                                 "a node has at most %d tags, each of at most %d bytes",
+                                 WEFT_NODE_TAGS_MAX, WEFT_NAME_MAX);
+}
+
 static enum weft_status fill_self(struct weft_run *run, struct weft_error **error)
 {
     struct weft_node_info info = {
@@ -165,7 +214,11 @@ static enum weft_status fill_self(struct weft_run *run, struct weft_error **erro
         .address = (char *)run->options.address,
         .resources = run->options.resources,
     };
-    return weft_node_info_copy(&info, &run->self) ? WEFT_OK : weft_error_set_out_of_memory(error);
+    enum weft_status status = check_tags(&info.resources, error);
+    if (status == WEFT_OK && !weft_node_info_copy(&info, &run->self)) {
+        status = weft_error_set_out_of_memory(error);
+    }
+    return status;
 }
 
 static enum weft_status make_parts(struct weft_run *run, struct weft_error **error)
@@ -185,11 +238,12 @@ static enum weft_status make_parts(struct weft_run *run, struct weft_error **err
     if (run->gateway == NULL || run->worker == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    enum weft_status status = peers_start(run, error);
+    enum weft_status status = weft_gateway_node(run->gateway, &run->self, error);
     if (status == WEFT_OK) {
-        status = weft_gateway_node(run->gateway, &run->self, error);
+        status = metrics_start(run, error);
     }
-    return status == WEFT_OK ? metrics_start(run, error) : status;
+    /* Last, for their end takes a turn of the loop: nothing may fail afterwards. */
+    return status == WEFT_OK ? peers_start(run, error) : status;
 }
 
 enum weft_status weft_run_new(const struct weft_run_options *options, struct weft_run **ret_run,
@@ -203,6 +257,12 @@ enum weft_status weft_run_new(const struct weft_run_options *options, struct wef
         return weft_error_set_out_of_memory(error);
     }
     run->options = *options;
+    if (run->options.pipelines_max == 0) {
+        run->options.pipelines_max = WEFT_RUN_PIPELINES_MAX;
+    }
+    if (run->options.wall_clock.now_ns == NULL) {
+        run->options.wall_clock = (struct weft_clock){weft_log_wall_ns, NULL};
+    }
     run->options.name = name;
     run->name = name;
     run->pid = (uint32_t)getpid();

@@ -9,6 +9,7 @@
  * loop's thread.
  */
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "link/peer.h"
 #include "model/repository.h"
@@ -20,7 +21,9 @@
 struct weft_run;
 struct weft_run_call;
 
-/* Pipelines of one gateway, implicit ones of single models included. */
+/* Pipelines of one gateway, implicit ones of single models included. Beyond it the implicit one
+ * that was asked for least recently makes room; where all are of the user, a new one is
+ * RESOURCE_EXHAUSTED. */
 enum { WEFT_RUN_PIPELINES_MAX = 4096 };
 /* Requests whose records are kept for those who ask afterwards; a record is some KiB. */
 enum { WEFT_RUN_RECORDS_MAX = 256 };
@@ -34,10 +37,12 @@ struct weft_run_options {
     struct weft_executor *executor;     /* for joins; outlives the engine */
     struct weft_metrics *metrics;       /* outlives the engine */
     const struct weft_log *log;
-    const char *name;    /* of this node */
-    uint64_t generation; /* of this boot: wall-clock nanoseconds at start */
-    const char *address; /* where other nodes reach this one */
+    struct weft_clock wall_clock; /* since 1970; now_ns NULL = the system's */
+    const char *name;             /* of this node */
+    uint64_t generation;          /* of this boot: wall-clock nanoseconds at start */
+    const char *address;          /* where other nodes reach this one */
     struct weft_resources resources;
+    size_t pipelines_max; /* 0 = WEFT_RUN_PIPELINES_MAX */
 };
 
 enum weft_status weft_run_new(const struct weft_run_options *options, struct weft_run **ret_run,

@@ -25,7 +25,9 @@ struct node_session {
     struct weft_peer *peer;
     struct weft_session *session;
     uint64_t generation; /* as its HELLO says; 0 = not heard of */
-    char *address;       /* as given; NULL = it called, or a plan named it */
+    uint64_t
+        hello_at_ns; /* when to tell it of this node, again; WEFT_DEADLINE_NEVER_NS = it knows */
+    char *address;   /* as given; NULL = it called, or a plan named it */
     /* Of its traffic, what the metrics have. */
     uint64_t counted_sent_bytes, counted_received_bytes;
 };
@@ -37,6 +39,7 @@ struct pipeline_entry {
     char *version;
     struct weft_model_info info;
     uint64_t seen; /* weft_run.cluster_version at which info was last compared */
+    uint64_t used; /* weft_run.pipelines_used when it was last asked for */
 };
 
 /* An edge of a request, as the record shows it. */
@@ -113,6 +116,7 @@ struct weft_run {
 
     struct pipeline_entry **pipelines;
     size_t pipelines_count;
+    uint64_t pipelines_used;  /* counts how often an implicit one was asked for */
     uint64_t cluster_version; /* counts up when a node or its models change */
 
     struct weft_list records; /* oldest first */
@@ -132,7 +136,7 @@ struct weft_run {
  * it uses run->now_ns: reading the clock costs as much as making a message. */
 uint64_t come_in(struct weft_run *run);
 void pump_soon(struct weft_run *run);
-uint64_t wall_ns(void);
+uint64_t wall_ns(const struct weft_run *run);
 
 /* run_peers.c */
 enum weft_status peers_start(struct weft_run *run, struct weft_error **error);
@@ -170,7 +174,8 @@ void record_report(struct weft_run *run, struct record *record, const struct wef
 void record_sent(struct weft_run *run, struct record *record, const struct weft_request *request,
                  uint32_t input, const char *node, uint64_t raw_bytes,
                  const struct weft_send_outcome *outcome);
-void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes);
+void record_ended(const struct weft_run *run, struct record *record, struct weft_error *error,
+                  uint64_t outputs_bytes);
 void records_free(struct weft_run *run);
 
 /* run_metrics.c */

@@ -5,6 +5,9 @@
 
 #include "run/run_parts.h"
 
+/* The pause before a node is told of this one once more. */
+#define HELLO_AGAIN_NS (10 * WEFT_NS_PER_MS)
+
 static struct node_session *find(const struct weft_run *run, const char *name)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
@@ -39,6 +42,17 @@ static void node_lost(struct node_session *node)
     weft_worker_peer_lost(run->worker, name, generation, now_ns);
 }
 
+/* A boot of the future: it would fence off all that the node's real boots say. */
+static void log_ahead(const struct node_session *node, const char *what, uint64_t ns)
+{
+    uint64_t ahead_ns = ns - wall_ns(node->run);
+    weft_log(
+        node->run->options.log, WEFT_LOG_WARNING, NULL,
+        "node \"%s\" is not listened to: its %s is %" PRIu64
+        " hours ahead of this node's clock, and 24 are allowed; one of the two clocks is wrong",
+        weft_peer_name(node->peer), what, ahead_ns / (3600 * WEFT_NS_PER_S));
+}
+
 static void hello(struct node_session *node, const struct weft_node_info *info)
 {
     struct weft_run *run = node->run;
@@ -51,6 +65,12 @@ static void hello(struct node_session *node, const struct weft_node_info *info)
     }
     if (info->generation < node->generation) {
         return; /* of a boot that is over */
+    }
+    uint64_t latest_ns = 0;
+    if (!__builtin_add_overflow(wall_ns(run), WEFT_SESSION_AHEAD_MAX_NS, &latest_ns) &&
+        info->generation > latest_ns) {
+        log_ahead(node, "generation", info->generation);
+        return;
     }
     if (node->generation != 0 && info->generation != node->generation) {
         node_lost(node);
@@ -90,18 +110,33 @@ static void session_undelivered(void *context, struct weft_message *take_message
     pump_soon(node->run);
 }
 
+/* What it could not be told now it is told soon: without HELLO it knows nothing of this node. */
+static void hello_later(struct node_session *node)
+{
+    node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
+    pump_soon(node->run);
+}
+
 static void say_hello(struct node_session *node)
 {
-    cleanup_error struct weft_error *error = NULL;
+    node->hello_at_ns = WEFT_DEADLINE_NEVER_NS;
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_HELLO);
-    if (message == NULL || !weft_node_info_copy(&node->run->self, &message->hello)) {
-        weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL,
-                 "out of memory: node \"%s\" is not told of this one", weft_peer_name(node->peer));
-        return;
+    struct weft_node_info shown = node->run->self;
+    if (shown.models_count > WEFT_NODE_MODELS_MAX) {
+        shown.models_count = WEFT_NODE_MODELS_MAX; /* run.c has put the newest first, and said so */
     }
-    if (weft_session_send(node->session, message, node->run->now_ns, &error) == WEFT_OK) {
+    if (message == NULL || !weft_node_info_copy(&shown, &message->hello)) {
+        hello_later(node);
+    } else if (weft_session_send(node->session, message, node->run->now_ns, NULL) == WEFT_OK) {
         message = NULL;
+    } else {
+        hello_later(node);
     }
+}
+
+static void session_missed(void *context)
+{
+    hello_later(context);
 }
 
 static void session_lost(void *context)
@@ -116,7 +151,7 @@ static void session_lost(void *context)
 
 /* What breaks the protocol's limits would do so again each time: its number goes alone, so that the
  * other end does not wait for it. */
-static void send_number(struct node_session *node, const struct weft_envelope *envelope,
+static bool send_number(struct node_session *node, const struct weft_envelope *envelope,
                         const struct weft_error *why)
 {
     struct weft_envelope number = *envelope;
@@ -124,10 +159,10 @@ static void send_number(struct node_session *node, const struct weft_envelope *e
     number.message = NULL;
     weft_log(node->run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" misses a message: %s",
              weft_peer_name(node->peer), weft_error_message(why));
-    (void)!weft_peer_send(node->peer, &number, &sent, NULL);
+    return weft_peer_send(node->peer, &number, &sent, NULL) != WEFT_OUT_OF_MEMORY;
 }
 
-static void session_send(void *context, const struct weft_envelope *envelope)
+static bool session_send(void *context, const struct weft_envelope *envelope)
 {
     struct node_session *node = context;
     cleanup_error struct weft_error *error = NULL;
@@ -136,11 +171,27 @@ static void session_send(void *context, const struct weft_envelope *envelope)
     if (status == WEFT_OK) {
         node->run->sent = sent;
     } else if (status == WEFT_INVALID_ARGUMENT) {
-        send_number(node, envelope, error);
+        return send_number(node, envelope, error);
     } else {
-        /* The session keeps it and sends it again. */
+        /* The session keeps it and sends it again: soon, or on the next stream. */
         weft_log(node->run->options.log, WEFT_LOG_DEBUG, NULL, "%s", weft_error_message(error));
     }
+    return status != WEFT_OUT_OF_MEMORY;
+}
+
+static bool session_busy(void *context)
+{
+    return weft_peer_queued_bytes(((struct node_session *)context)->peer) > 0;
+}
+
+static uint64_t session_wall_ns(void *context)
+{
+    return wall_ns(((struct node_session *)context)->run);
+}
+
+static void session_refused(void *context, uint64_t incarnation)
+{
+    log_ahead(context, "session", incarnation);
 }
 
 /* --- the streams --- */
@@ -163,11 +214,19 @@ static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer
         return weft_error_set_out_of_memory(error);
     }
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
-    struct weft_session_host host = {session_send, session_deliver, session_lost,
-                                     session_undelivered, node};
+    struct weft_session_host host = {.send = session_send,
+                                     .deliver = session_deliver,
+                                     .lost = session_lost,
+                                     .undelivered = session_undelivered,
+                                     .busy = session_busy,
+                                     .missed = session_missed,
+                                     .wall_ns = session_wall_ns,
+                                     .refused = session_refused,
+                                     .context = node};
     node->run = run;
     node->peer = peer;
-    node->session = weft_session_new(&options, &host, wall_ns());
+    node->hello_at_ns = WEFT_DEADLINE_NEVER_NS;
+    node->session = weft_session_new(&options, &host, wall_ns(run));
     if (node->session == NULL) {
         free(node);
         return weft_error_set_out_of_memory(error);
@@ -199,6 +258,7 @@ static void disconnected(void *context, struct weft_peer *peer)
     struct weft_run *run = context;
     struct node_session *node = weft_peer_data(peer);
     if (node != NULL) {
+        node->hello_at_ns = WEFT_DEADLINE_NEVER_NS; /* the next stream begins with it */
         weft_session_disconnected(node->session, come_in(run));
         pump_soon(run);
     }
@@ -214,9 +274,20 @@ static void envelope_came(void *context, struct weft_peer *peer, struct weft_env
     }
 }
 
+static void envelope_missed(void *context, struct weft_peer *peer)
+{
+    struct weft_run *run = context;
+    struct node_session *node = weft_peer_data(peer);
+    if (node != NULL) {
+        weft_session_missed(node->session, come_in(run));
+        pump_soon(run);
+    }
+}
+
 enum weft_status peers_start(struct weft_run *run, struct weft_error **error)
 {
-    static const struct weft_peers_events events = {connected, envelope_came, disconnected};
+    static const struct weft_peers_events events = {connected, envelope_came, envelope_missed,
+                                                    disconnected};
     return weft_peers_new(run->options.link, run->name, &events, run, &run->peers, error);
 }
 
@@ -271,8 +342,10 @@ uint64_t peers_deadline_ns(const struct weft_run *run)
 {
     uint64_t deadline_ns = WEFT_DEADLINE_NEVER_NS;
     for (size_t i = 0; i < run->sessions_count; i++) {
-        uint64_t at_ns = weft_session_deadline_ns(run->sessions[i]->session);
+        const struct node_session *node = run->sessions[i];
+        uint64_t at_ns = weft_session_deadline_ns(node->session);
         deadline_ns = at_ns < deadline_ns ? at_ns : deadline_ns;
+        deadline_ns = node->hello_at_ns < deadline_ns ? node->hello_at_ns : deadline_ns;
     }
     return deadline_ns;
 }
@@ -305,9 +378,12 @@ static void forget_strangers(struct weft_run *run)
 void peers_tick(struct weft_run *run, uint64_t now_ns)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
-        struct weft_session *session = run->sessions[i]->session;
-        if (now_ns >= weft_session_deadline_ns(session)) {
-            weft_session_tick(session, now_ns);
+        struct node_session *node = run->sessions[i];
+        if (now_ns >= weft_session_deadline_ns(node->session)) {
+            weft_session_tick(node->session, now_ns);
+        }
+        if (now_ns >= node->hello_at_ns) {
+            say_hello(node);
         }
     }
     forget_strangers(run);

@@ -87,13 +87,47 @@ static struct pipeline_entry *find_entry(const struct weft_run *run, const char 
     return NULL;
 }
 
+/* Requests under way keep the pipeline; only its name is forgotten, and made anew when asked for.
+ */
+static enum weft_status evict(struct weft_run *run, size_t index, struct weft_error **error)
+{
+    struct pipeline_entry *entry = run->pipelines[index];
+    enum weft_status status = weft_gateway_forget(run->gateway, entry->pipeline, error);
+    if (status == WEFT_OK) {
+        run->pipelines_count--;
+        memmove(&run->pipelines[index], &run->pipelines[index + 1],
+                (run->pipelines_count - index) * sizeof(struct pipeline_entry *));
+        entry_free(entry);
+        pump_soon(run);
+    }
+    return status;
+}
+
+static enum weft_status make_room(struct weft_run *run, struct weft_error **error)
+{
+    size_t oldest = run->pipelines_count;
+    for (size_t i = 0; i < run->pipelines_count; i++) {
+        const struct pipeline_entry *entry = run->pipelines[i];
+        if (entry->implicit &&
+            (oldest == run->pipelines_count || entry->used < run->pipelines[oldest]->used)) {
+            oldest = i;
+        }
+    }
+    if (oldest < run->pipelines_count) {
+        return evict(run, oldest, error);
+    }
+    return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                          "the node has %zu pipelines already, which is the limit",
+                          run->options.pipelines_max);
+}
+
 static enum weft_status add_entry(struct weft_run *run, struct pipeline_entry *take_entry,
                                   struct weft_error **error)
 {
-    if (run->pipelines_count >= WEFT_RUN_PIPELINES_MAX) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                              "the node has %d pipelines already, which is the limit",
-                              WEFT_RUN_PIPELINES_MAX);
+    enum weft_status status =
+        run->pipelines_count >= run->options.pipelines_max ? make_room(run, error) : WEFT_OK;
+    if (status != WEFT_OK) {
+        return status;
     }
     struct pipeline_entry **entries =
         realloc(run->pipelines, (run->pipelines_count + 1) * sizeof(struct pipeline_entry *));
@@ -164,6 +198,7 @@ static enum weft_status implicit_pipeline(struct weft_run *run, const struct wef
     struct pipeline_entry *entry = find_entry(run, model->name, true, version);
     if (entry != NULL && infos_equal(&entry->info, model)) {
         entry->seen = run->cluster_version;
+        entry->used = ++run->pipelines_used;
         *ret_pipeline = entry->pipeline;
         return WEFT_OK;
     }
@@ -204,6 +239,7 @@ static enum weft_status implicit_pipeline(struct weft_run *run, const struct wef
         return status;
     }
     entry->seen = run->cluster_version;
+    entry->used = ++run->pipelines_used;
     *ret_pipeline = steal(&pipeline);
     return WEFT_OK;
 }
@@ -265,6 +301,7 @@ enum weft_status pipeline_resolve(struct weft_run *run, const char *name, const 
     }
     entry = find_entry(run, name, true, asked);
     if (entry != NULL && entry->seen == run->cluster_version) {
+        entry->used = ++run->pipelines_used;
         *ret_pipeline = entry->pipeline;
         return WEFT_OK;
     }

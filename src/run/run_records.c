@@ -154,7 +154,7 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
     }
     struct record *record = lay_out(&layout, pipeline, edges, edges_count, id);
     record->trace = *trace;
-    record->start_ns = wall_ns();
+    record->start_ns = wall_ns(run);
     weft_list_append(&run->records, &record->link);
     run->records_count++;
     return record;
@@ -249,10 +249,11 @@ void record_report(struct weft_run *run, struct record *record, const struct wef
     }
 }
 
-void record_ended(struct record *record, struct weft_error *error, uint64_t outputs_bytes)
+void record_ended(const struct weft_run *run, struct record *record, struct weft_error *error,
+                  uint64_t outputs_bytes)
 {
     record->ended = true;
-    record->end_ns = wall_ns();
+    record->end_ns = wall_ns(run);
     record->gateway_in_bytes = outputs_bytes;
     record->error = weft_error_ref(error);
 }

@@ -49,7 +49,7 @@ static void gateway_ended(void *context, struct weft_request *request, struct we
                     run->now_ns - call->started_ns);
     log_request_ended(run, request, own, run->now_ns - call->started_ns);
     if (call->record != NULL) {
-        record_ended(call->record, own, weft_values_size_bytes(&values));
+        record_ended(run, call->record, own, weft_values_size_bytes(&values));
     }
     call->ended = true;
     call->events->done(call->context, own, own == NULL ? &values : NULL);
@@ -230,7 +230,7 @@ static enum weft_status submit(struct weft_run_call *call, const struct weft_run
     if (status == WEFT_OK && call->record != NULL) {
         record_placed(call->record, call->request);
     } else if (status != WEFT_OK && call->record != NULL) {
-        record_ended(call->record, error != NULL ? *error : NULL, 0);
+        record_ended(run, call->record, error != NULL ? *error : NULL, 0);
         call->record->settled = true;
     }
     pump_soon(run);

@@ -48,7 +48,7 @@ static void end(struct running *running)
 {
     struct weft_run *run = running->run;
     struct weft_task *task = running->task;
-    uint64_t end_ns = wall_ns();
+    uint64_t end_ns = wall_ns(run);
     struct weft_task_result result = {
         .error = running->error,
         .outputs = running->outputs,

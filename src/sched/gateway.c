@@ -39,10 +39,7 @@ void weft_gateway_free(struct weft_gateway *gateway)
     HASH_ITER (hh, gateway->plans_map, plan, next_plan) {
         plan_free(gateway, plan);
     }
-    for (struct weft_list *link; (link = weft_list_first(&gateway->forgotten)) != NULL;) {
-        weft_list_remove(link);
-        free(weft_list_entry(link, struct forgotten_pipeline, link));
-    }
+    pipelines_release(gateway); /* no plan is left that needs one */
     for (size_t i = 0; i < gateway->nodes_count; i++) {
         weft_node_info_fini(&gateway->nodes[i].info);
         weft_node_info_fini(&gateway->nodes[i].gone);
@@ -288,7 +285,7 @@ void weft_gateway_stop(struct weft_gateway *gateway)
 
 uint64_t weft_gateway_deadline_ns(const struct weft_gateway *gateway)
 {
-    if (!weft_list_is_empty(&gateway->failing)) {
+    if (!weft_list_is_empty(&gateway->failing) || gateway->releasable) {
         return 0;
     }
     const struct weft_heap_item *first = weft_heap_first(&gateway->timers);

@@ -29,6 +29,10 @@
 enum { WEFT_GATEWAY_REQUESTS_MAX = 65536 };
 /* Plans kept prepared; the least used one that no request needs makes room for another. */
 enum { WEFT_GATEWAY_PLANS_MAX = 1024 };
+/* How often a plan is prepared again on nodes that gave it up for others before all nodes had it.
+ * Beyond it those who wait for it get the node's error: such nodes are too small for what they are
+ * asked. */
+enum { WEFT_GATEWAY_EVICTIONS_MAX = 8 };
 /* How long after its end a request waits for the last reports. */
 #define WEFT_GATEWAY_SETTLE_NS (500 * WEFT_NS_PER_MS)
 
@@ -52,7 +56,8 @@ struct weft_request {
 
 /* What a client asks for. Everything is copied or referenced. */
 struct weft_submission {
-    const struct weft_pipeline *pipeline; /* lives until `released`, or the gateway's end */
+    const struct weft_pipeline *pipeline; /* lives until `released`, or, where it is not forgotten,
+                                             the gateway's end */
     struct weft_value *const
         *inputs;    /* by index of the pipeline's inputs; NULL = absent, or its default */
     const char *id; /* NULL = none */
@@ -121,7 +126,7 @@ enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
  */
 void weft_gateway_cancel(struct weft_gateway *gateway, struct weft_request *request);
 /* No more requests will use this pipeline; `released` follows at a tick, when those under way have
- * settled. */
+ * settled, or at the gateway's end. */
 enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
                                      const struct weft_pipeline *pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;

@@ -37,28 +37,27 @@ static struct cluster_node *free_slot(struct weft_gateway *gateway, const char *
     return fresh != NULL || gateway->nodes_count < REMEMBERED_MIN ? fresh : any;
 }
 
-static struct cluster_node *empty_slot(struct weft_gateway *gateway, const char *name,
-                                       struct weft_error **error)
+static enum weft_status empty_slot(struct weft_gateway *gateway, const char *name,
+                                   struct cluster_node **ret_slot, struct weft_error **error)
 {
-    struct cluster_node *slot = free_slot(gateway, name);
-    if (slot != NULL) {
-        return slot;
+    *ret_slot = free_slot(gateway, name);
+    if (*ret_slot != NULL) {
+        return WEFT_OK;
     }
     if (gateway->nodes_count >= WEFT_PLAN_NODES_MAX) {
-        (void)weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                             "the cluster has %d nodes already, which is the limit",
-                             WEFT_PLAN_NODES_MAX);
-        return NULL;
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+                              "the cluster has %d nodes already, which is the limit",
+                              WEFT_PLAN_NODES_MAX);
     }
     struct cluster_node *nodes =
         realloc(gateway->nodes, (gateway->nodes_count + 1) * sizeof(struct cluster_node));
     if (nodes == NULL) {
-        (void)weft_error_set_out_of_memory(error);
-        return NULL;
+        return weft_error_set_out_of_memory(error);
     }
     gateway->nodes = nodes;
     nodes[gateway->nodes_count] = (struct cluster_node){0};
-    return &nodes[gateway->nodes_count++];
+    *ret_slot = &nodes[gateway->nodes_count++];
+    return WEFT_OK;
 }
 
 enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct weft_node_info *info,
@@ -73,10 +72,10 @@ enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct we
         return weft_error_set_out_of_memory(error);
     }
     if (node == NULL) {
-        node = empty_slot(gateway, info->name, error);
-        if (node == NULL) {
+        enum weft_status status = empty_slot(gateway, info->name, &node, error);
+        if (status != WEFT_OK) {
             weft_node_info_fini(&copy);
-            return WEFT_RESOURCE_EXHAUSTED;
+            return status;
         }
     }
     if (node->info.generation != copy.generation) {

@@ -4,8 +4,8 @@
 
 /*
  * The inside of the gateway, shared by its files: gateway.c (messages and time), gateway_nodes.c
- * (the cluster), gateway_plans.c (placing and preparing) and gateway_requests.c (a request's life).
- * Nobody else includes it.
+ * (the cluster), gateway_plans.c (which plans there are), gateway_compile.c (how they are made) and
+ * gateway_requests.c (a request's life). Nobody else includes it.
  */
 
 #include "base/heap.h"
@@ -43,6 +43,7 @@ struct gateway_plan {
     bool *prepared;           /* by node: it has said so, or has no part */
     uint32_t awaited;         /* nodes that have not said PREPARED */
     size_t requests;          /* that use it */
+    unsigned evictions;       /* how often a node gave it up again before all had it */
     bool forgotten;           /* not to be found any more; goes with its last request */
     struct weft_list waiting; /* of open_request: until it is ready */
     struct weft_list link;    /* in gateway.plans: the last used at the end */
@@ -91,6 +92,7 @@ struct weft_gateway {
     size_t plans_count;
     uint64_t plan_last;
     struct weft_list forgotten; /* of forgotten_pipeline */
+    bool releasable;            /* perhaps one of them, at the next tick */
 
     struct open_request *requests; /* by request.request.sequence */
     size_t requests_count;
@@ -106,6 +108,13 @@ struct cluster_node *node_find(struct weft_gateway *gateway, const char *name);
 uint32_t open_step_on(const struct open_request *open, const char *name);
 /* The name of a step on that node that takes something from this one; NULL if none does. */
 const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node);
+
+/* gateway_compile.c */
+enum weft_status plan_place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
+                            uint32_t *ret_placement, struct weft_error **error);
+/* Fills the plan's nodes and what each of them has to know. */
+enum weft_status plan_compile(struct weft_gateway *gateway, struct gateway_plan *plan,
+                              struct weft_error **error);
 
 /* gateway_plans.c */
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,

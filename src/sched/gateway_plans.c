@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan)
         gateway->plans_count--;
     }
     weft_list_remove(&plan->link);
+    gateway->releasable = !weft_list_is_empty(&gateway->forgotten);
     weft_compiled_plan_fini(&plan->compiled);
     for (size_t i = 0; i < plan->nodes_count; i++) {
         free(plan->nodes[i].name);
@@ -105,38 +107,6 @@ static enum weft_status make_room(struct weft_gateway *gateway, struct weft_erro
                                 WEFT_GATEWAY_PLANS_MAX);
 }
 
-static enum weft_status place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
-                              uint32_t *ret_placement, struct weft_error **error)
-{
-    cleanup_free struct weft_placement_step *steps =
-        weft_zeroed((pipeline->steps_count + 1) * sizeof(*steps));
-    cleanup_free struct weft_placement_node *nodes =
-        weft_zeroed((gateway->nodes_count + 1) * sizeof(*nodes));
-    if (steps == NULL || nodes == NULL) {
-        return weft_error_set_out_of_memory(error);
-    }
-    for (size_t i = 0; i < pipeline->steps_count; i++) {
-        const struct weft_pipeline_step *step = &pipeline->steps[i];
-        steps[i] = (struct weft_placement_step){.name = step->name,
-                                                .model = step->model,
-                                                .model_version = step->model_version,
-                                                .node = step->node,
-                                                .needs = &step->needs,
-                                                .before = step->before,
-                                                .before_count = step->before_count};
-    }
-    uint32_t self = UINT32_MAX;
-    for (uint32_t i = 0; i < gateway->nodes_count; i++) {
-        const struct cluster_node *node = &gateway->nodes[i];
-        nodes[i].info = node->info.name != NULL ? &node->info : NULL;
-        nodes[i].open_tasks = node->open_tasks;
-        nodes[i].gone = node->gone.name != NULL ? &node->gone : NULL;
-        self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
-    }
-    return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self,
-                      ret_placement, error);
-}
-
 static bool is_absent(const struct weft_submission *submission, size_t input)
 {
     return submission->inputs[input] == NULL &&
@@ -164,117 +134,6 @@ static struct gateway_plan *find_same(struct weft_gateway *gateway,
         }
     }
     return NULL;
-}
-
-/* The plan's index of a node of the cluster, which is added if it is not there yet. */
-static bool add_node(struct gateway_plan *plan, const struct weft_node_info *info,
-                     uint32_t *ret_index)
-{
-    for (uint32_t i = 0; i < plan->nodes_count; i++) {
-        if (strcmp(plan->nodes[i].name, info->name) == 0) {
-            *ret_index = i;
-            return true;
-        }
-    }
-    struct weft_plan_node *node = &plan->nodes[plan->nodes_count];
-    *node = (struct weft_plan_node){strdup(info->name), info->generation, strdup(info->address)};
-    *ret_index = (uint32_t)plan->nodes_count++;
-    return node->name != NULL && node->address != NULL;
-}
-
-static bool add_nodes(struct weft_gateway *gateway, struct gateway_plan *plan, uint32_t *ret_places,
-                      uint32_t *ret_gateway_node)
-{
-    plan->nodes = calloc(plan->steps_count + 1, sizeof(*plan->nodes));
-    struct cluster_node *self = node_find(gateway, gateway->name);
-    if (plan->nodes == NULL || self == NULL || !add_node(plan, &self->info, ret_gateway_node)) {
-        return false;
-    }
-    for (size_t i = 0; i < plan->steps_count; i++) {
-        const struct weft_node_info *info = &gateway->nodes[plan->placement[i]].info;
-        plan->generations[i] = info->generation;
-        if (!add_node(plan, info, &ret_places[i])) {
-            return false;
-        }
-        plan->step_nodes[i] = plan->nodes[ret_places[i]].name;
-    }
-    return true;
-}
-
-/* The tags of both, each once. */
-static bool merge_tags(struct weft_needs *needs, const struct weft_needs *more)
-{
-    for (size_t i = 0; i < more->tags_count; i++) {
-        bool known = false;
-        for (size_t tag = 0; tag < needs->tags_count && !known; tag++) {
-            known = strcmp(needs->tags[tag], more->tags[i]) == 0;
-        }
-        if (known) {
-            continue;
-        }
-        char **tags = realloc(needs->tags, (needs->tags_count + 1) * sizeof(char *));
-        if (tags == NULL) {
-            return false;
-        }
-        needs->tags = tags;
-        tags[needs->tags_count] = strdup(more->tags[i]);
-        if (tags[needs->tags_count] == NULL) {
-            return false;
-        }
-        needs->tags_count++;
-    }
-    return true;
-}
-
-/* A task needs what its step says and what its model says. */
-static bool add_model_needs(struct weft_gateway *gateway, struct gateway_plan *plan)
-{
-    for (size_t node = 0; node < plan->nodes_count; node++) {
-        struct weft_node_plan *part = &plan->compiled.plans[node];
-        for (size_t i = 0; i < part->tasks_count; i++) {
-            struct weft_plan_task *task = &part->tasks[i];
-            const struct weft_node_info *info = &gateway->nodes[plan->placement[task->step]].info;
-            const struct weft_model_info *model =
-                weft_node_find_model(info, task->model, task->model_version);
-            if (model == NULL) {
-                continue; /* a join */
-            }
-            struct weft_needs *needs = &task->needs;
-            needs->slots = model->needs.slots > needs->slots ? model->needs.slots : needs->slots;
-            if (__builtin_add_overflow(needs->memory_bytes, model->needs.memory_bytes,
-                                       &needs->memory_bytes)) {
-                needs->memory_bytes = UINT64_MAX;
-            }
-            if (!merge_tags(needs, &model->needs)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static enum weft_status compile(struct weft_gateway *gateway, struct gateway_plan *plan,
-                                struct weft_error **error)
-{
-    cleanup_free uint32_t *places = calloc(plan->steps_count + 1, sizeof(*places));
-    if (places == NULL || !add_nodes(gateway, plan, places, &plan->gateway_node)) {
-        return weft_error_set_out_of_memory(error);
-    }
-    struct weft_compile_request request = {
-        .pipeline = plan->pipeline,
-        .placement = places,
-        .nodes = plan->nodes,
-        .nodes_count = plan->nodes_count,
-        .gateway_node = plan->gateway_node,
-        .gateway_generation = gateway->generation,
-        .plan = plan->number,
-        .absent = plan->absent,
-    };
-    enum weft_status status = weft_plan_compile(&request, &plan->compiled, error);
-    if (status == WEFT_OK && !add_model_needs(gateway, plan)) {
-        status = weft_error_set_out_of_memory(error);
-    }
-    return status;
 }
 
 static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan,
@@ -327,7 +186,7 @@ static enum weft_status plan_new(struct weft_gateway *gateway,
         for (size_t i = 0; i < submission->pipeline->inputs_count; i++) {
             plan->absent[i] = is_absent(submission, i);
         }
-        status = compile(gateway, plan, error);
+        status = plan_compile(gateway, plan, error);
     }
     if (status == WEFT_OK) {
         HASH_ADD(hh, gateway->plans_map, number, sizeof(plan->number), plan);
@@ -351,7 +210,7 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
     if (placement == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    enum weft_status status = place(gateway, submission->pipeline, placement, error);
+    enum weft_status status = plan_place(gateway, submission->pipeline, placement, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -399,6 +258,16 @@ static void plan_ready(struct weft_gateway *gateway, struct gateway_plan *plan, 
     }
 }
 
+/* nodes_count if it is none of the plan's. */
+static size_t node_index(const struct gateway_plan *plan, const char *node)
+{
+    size_t index = 0;
+    while (index < plan->nodes_count && strcmp(plan->nodes[index].name, node) != 0) {
+        index++;
+    }
+    return index;
+}
+
 /* The part that the node has still to say PREPARED for; NULL if there is none. */
 static bool *awaited_part(struct gateway_plan *plan, const char *node)
 {
@@ -410,20 +279,73 @@ static bool *awaited_part(struct gateway_plan *plan, const char *node)
     return NULL;
 }
 
+static void refused(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
+                    struct weft_error *error, uint64_t now_ns)
+{
+    struct weft_error *why = weft_error_ref(error);
+    (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline", node);
+    weft_error_set_place(&why, &(struct weft_error_place){.node = node});
+    plan_break(gateway, plan, why, now_ns);
+    weft_error_unref(why);
+}
+
+static void end_evicted(struct weft_gateway *gateway, struct open_request *open, uint32_t step,
+                        const char *node, struct weft_error *error, uint64_t now_ns)
+{
+    const char *name = open->request.pipeline->steps[step].name;
+    struct weft_error *why = weft_error_ref(error);
+    (void)weft_error_wrap(&why, WEFT_UNAVAILABLE,
+                          "node \"%s\" gave plan %" PRIu64
+                          " up while it held step \"%s\" or its output",
+                          node, open->plan->number, name);
+    weft_error_set_place(&why, &(struct weft_error_place){.step = name, .node = node});
+    request_end(gateway, open, why, now_ns);
+    weft_error_unref(why);
+}
+
+/* The node gave the plan up, to make room. No request of it was there, so what has still a step
+ * there can't go on: its values are lost, or will be. Nor would the node know any more whom to tell
+ * if an output did not arrive. Before the plan is ready no value is under way. */
+static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, size_t node,
+                    struct weft_error *error, uint64_t now_ns)
+{
+    const char *name = plan->nodes[node].name;
+    if (plan->state == PLAN_PREPARING) {
+        if (++plan->evictions > WEFT_GATEWAY_EVICTIONS_MAX ||
+            send_prepare(gateway, plan, node, NULL) != WEFT_OK) {
+            refused(gateway, plan, name, error, now_ns);
+        }
+        return;
+    }
+    plan->requests++; /* stays while its requests go */
+    struct open_request *open, *next_open;
+    HASH_ITER (hh, gateway->requests, open, next_open) {
+        uint32_t step = open->plan == plan && open->machine.state == REQUEST_RUNNING
+                            ? open_step_on(open, name)
+                            : WEFT_STEP_GATEWAY;
+        if (step != WEFT_STEP_GATEWAY) {
+            end_evicted(gateway, open, step, name, error, now_ns);
+        }
+    }
+    plan->forgotten = true;
+    plan_unuse(gateway, plan);
+}
+
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns)
 {
     bool *part = awaited_part(plan, node);
+    size_t index = node_index(plan, node);
+    if (part == NULL && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
+        plan->state != PLAN_BROKEN) {
+        evicted(gateway, plan, index, error, now_ns);
+        return;
+    }
     if (plan->state != PLAN_PREPARING || part == NULL) {
         return;
     }
     if (error != NULL) {
-        struct weft_error *why = weft_error_ref(error);
-        (void)weft_error_wrap(&why, WEFT_UNKNOWN, "node \"%s\" refuses its part of the pipeline",
-                              node);
-        weft_error_set_place(&why, &(struct weft_error_place){.node = node});
-        plan_break(gateway, plan, why, now_ns);
-        weft_error_unref(why);
+        refused(gateway, plan, node, error, now_ns);
         return;
     }
     *part = true;
@@ -447,6 +369,7 @@ static bool is_used(const struct weft_gateway *gateway, const struct weft_pipeli
 void pipelines_release(struct weft_gateway *gateway)
 {
     struct weft_list *link = gateway->forgotten.next;
+    gateway->releasable = false;
     while (link != &gateway->forgotten) {
         struct forgotten_pipeline *forgotten =
             weft_list_entry(link, struct forgotten_pipeline, link);
@@ -469,6 +392,7 @@ enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
     }
     forgotten->pipeline = pipeline;
     weft_list_append(&gateway->forgotten, &forgotten->link);
+    gateway->releasable = true;
     struct weft_list *link = gateway->plans.next;
     while (link != &gateway->plans) {
         struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);

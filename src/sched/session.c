@@ -28,6 +28,7 @@ struct weft_session {
     uint64_t peer_incarnation; /* 0 = not heard of yet */
     uint64_t peer_fence;       /* incarnations up to this one are gone */
     bool connected;
+    bool refused; /* something, on this connection */
 
     struct weft_list queue; /* of entry: sent or to be sent, not acknowledged, by sequence */
     size_t queue_count;
@@ -36,6 +37,11 @@ struct weft_session {
 
     uint64_t received;     /* all up to this have been delivered */
     uint64_t acknowledged; /* the last acknowledgement that was sent */
+    bool missing;          /* to be told: something after `received` came, or could not be read */
+    uint64_t missing_told; /* `received` + 1 when that was told last */
+
+    uint64_t unsent;      /* the first of the queue that no memory was left to send; 0 = none */
+    uint64_t retry_at_ns; /* what is unsent */
 
     uint64_t acknowledge_at_ns;
     uint64_t retransmit_at_ns;
@@ -57,6 +63,7 @@ struct weft_session *weft_session_new(const struct weft_session_options *options
     weft_list_init(&session->queue);
     session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
     session->retransmit_at_ns = WEFT_DEADLINE_NEVER_NS;
+    session->retry_at_ns = WEFT_DEADLINE_NEVER_NS;
     session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
     return session;
 }
@@ -86,25 +93,43 @@ void weft_session_free(struct weft_session *session)
     }
 }
 
-static void transmit(struct weft_session *session, uint64_t sequence, struct weft_message *message)
+/* False without memory: nothing has changed then. */
+static bool transmit(struct weft_session *session, uint64_t sequence, struct weft_message *message)
 {
     struct weft_envelope envelope = {
         .incarnation = session->incarnation,
         .peer_incarnation = session->peer_incarnation,
         .sequence = sequence,
         .acknowledged = session->peer_incarnation != 0 ? session->received : session->peer_fence,
+        .again = session->missing,
         .message = message,
     };
+    if (!session->host.send(session->host.context, &envelope)) {
+        return false;
+    }
+    session->missing = false;
     session->acknowledged = session->received;
     session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
-    session->host.send(session->host.context, &envelope);
+    return true;
 }
 
-static void transmit_queue(struct weft_session *session)
+static void retry_later(struct weft_session *session, uint64_t sequence, uint64_t now_ns)
 {
+    session->unsent = sequence;
+    session->retry_at_ns = now_ns + session->options.retry_after_ns;
+}
+
+/* From that sequence on, in order, as far as the memory reaches. */
+static void transmit_queue(struct weft_session *session, uint64_t from, uint64_t now_ns)
+{
+    session->unsent = 0;
+    session->retry_at_ns = WEFT_DEADLINE_NEVER_NS;
     for (struct weft_list *link = session->queue.next; link != &session->queue; link = link->next) {
         struct entry *entry = weft_list_entry(link, struct entry, link);
-        transmit(session, entry->sequence, entry->message);
+        if (entry->sequence >= from && !transmit(session, entry->sequence, entry->message)) {
+            retry_later(session, entry->sequence, now_ns);
+            return;
+        }
     }
 }
 
@@ -138,8 +163,8 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
                                    uint64_t now_ns, struct weft_error **error)
 {
     if (take_message->kind == WEFT_MESSAGE_HELLO) {
-        if (session->connected) {
-            transmit(session, 0, take_message);
+        if (session->connected && !transmit(session, 0, take_message)) {
+            return weft_error_set_out_of_memory(error);
         }
         weft_message_free(take_message);
         return WEFT_OK;
@@ -166,7 +191,10 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
         if (alone) {
             arm_retransmit(session, now_ns);
         }
-        transmit(session, entry->sequence, entry->message);
+        /* Not past what could not be sent: the peer would only miss it. */
+        if (session->unsent == 0 && !transmit(session, entry->sequence, entry->message)) {
+            retry_later(session, entry->sequence, now_ns);
+        }
     } else {
         arm_lost(session, now_ns);
     }
@@ -189,6 +217,10 @@ static void begin_anew(struct weft_session *session)
     session->sequence_last = 0;
     session->received = 0;
     session->acknowledged = 0;
+    session->missing = false;
+    session->missing_told = 0;
+    session->unsent = 0;
+    session->retry_at_ns = WEFT_DEADLINE_NEVER_NS;
     session->backoff = 0;
     session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
     session->retransmit_at_ns = WEFT_DEADLINE_NEVER_NS;
@@ -228,6 +260,47 @@ static void note_received(struct weft_session *session, uint64_t now_ns)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t saturating_add(uint64_t a, uint64_t b)
+{
+    uint64_t sum = 0;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+/* Once for each message: all that were sent behind it come now, and say nothing new. */
+static void note_gap(struct weft_session *session, uint64_t now_ns)
+{
+    if (session->missing_told != session->received + 1) {
+        session->missing_told = session->received + 1;
+        session->missing = true;
+        session->acknowledge_at_ns = now_ns;
+    }
+}
+
+/* The peer missed what is first in the queue, and so all behind it. Not at once, for a peer could
+ * ask for it all the time. */
+static void send_again(struct weft_session *session, uint64_t now_ns)
+{
+    if (session->host.missed != NULL) {
+        session->host.missed(session->host.context);
+    }
+    if (session->connected && !weft_list_is_empty(&session->queue)) {
+        const struct entry *first =
+            weft_list_entry(weft_list_first(&session->queue), struct entry, link);
+        retry_later(session, first->sequence, now_ns);
+    }
+}
+
+static bool is_busy(const struct weft_session *session)
+{
+    const struct weft_session_host *host = &session->host;
+    return host->busy != NULL && host->busy(host->context);
+}
+
 /* NULL: an acknowledgement alone, or a message that could not be read. */
 static void deliver(struct weft_session *session, struct weft_message *take_message)
 {
@@ -236,10 +309,27 @@ static void deliver(struct weft_session *session, struct weft_message *take_mess
     }
 }
 
+static bool is_far_ahead(struct weft_session *session, uint64_t incarnation)
+{
+    const struct weft_session_host *host = &session->host;
+    if (host->wall_ns == NULL ||
+        incarnation <= saturating_add(host->wall_ns(host->context), WEFT_SESSION_AHEAD_MAX_NS)) {
+        return false;
+    }
+    if (!session->refused && host->refused != NULL) {
+        host->refused(host->context, incarnation);
+    }
+    session->refused = true;
+    return true;
+}
+
 void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
                            uint64_t now_ns)
 {
     cleanup_message struct weft_message *message = steal(&envelope->message);
+    if (is_far_ahead(session, envelope->incarnation)) {
+        return;
+    }
     if (envelope->incarnation <= session->peer_fence ||
         envelope->incarnation < session->peer_incarnation) {
         /* From an end that is gone, or that does not know yet that it was given up: it should hear
@@ -266,6 +356,9 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
     if (envelope->peer_incarnation != 0) {
         acknowledged(session, envelope->acknowledged, now_ns);
     }
+    if (envelope->again) {
+        send_again(session, now_ns);
+    }
     if (envelope->sequence == 0) {
         deliver(session, steal(&message));
         return;
@@ -274,18 +367,28 @@ void weft_session_received(struct weft_session *session, struct weft_envelope *e
         session->received++;
         note_received(session, now_ns);
         deliver(session, steal(&message));
+    } else if (envelope->sequence > session->received) {
+        note_gap(session, now_ns);
     } else {
-        session->acknowledge_at_ns =
-            now_ns; /* twice, or after a gap: the peer should hear where we are */
+        session->acknowledge_at_ns = now_ns; /* twice: the peer should hear where we are */
     }
+}
+
+void weft_session_missed(struct weft_session *session, uint64_t now_ns)
+{
+    uint64_t at_ns = now_ns + session->options.retry_after_ns;
+    session->missing_told = session->received + 1;
+    session->missing = true;
+    session->acknowledge_at_ns = earlier(session->acknowledge_at_ns, at_ns);
 }
 
 void weft_session_connected(struct weft_session *session, uint64_t now_ns)
 {
     session->connected = true;
+    session->refused = false;
     session->backoff = 0;
     session->lost_at_ns = WEFT_DEADLINE_NEVER_NS;
-    transmit_queue(session);
+    transmit_queue(session, 0, now_ns);
     arm_retransmit(session, now_ns);
 }
 
@@ -293,19 +396,40 @@ void weft_session_disconnected(struct weft_session *session, uint64_t now_ns)
 {
     session->connected = false;
     session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS; /* the reconnect brings it */
+    session->missing = false;                            /* and all that was missed */
+    session->missing_told = 0;
+    session->unsent = 0;
+    session->retry_at_ns = WEFT_DEADLINE_NEVER_NS;
     arm_retransmit(session, now_ns);
     arm_lost(session, now_ns);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t weft_session_deadline_ns(const struct weft_session *session)
 {
-    return earlier(session->acknowledge_at_ns,
+    return earlier(earlier(session->acknowledge_at_ns, session->retry_at_ns),
                    earlier(session->retransmit_at_ns, session->lost_at_ns));
+}
+
+/* The stream lives and nothing is acknowledged: the first message once more, for its answer says
+ * where the peer is. The rest is still on its way, or the peer will say that it missed it. */
+static void ask(struct weft_session *session, uint64_t now_ns)
+{
+    if (!is_busy(session) && session->unsent == 0) {
+        const struct entry *first =
+            weft_list_entry(weft_list_first(&session->queue), struct entry, link);
+        (void)transmit(session, first->sequence, first->message);
+        session->backoff += session->backoff < BACKOFF_MAX;
+    }
+    arm_retransmit(session, now_ns);
+}
+
+static void transmit_unsent(struct weft_session *session, uint64_t now_ns)
+{
+    if (is_busy(session)) {
+        retry_later(session, session->unsent, now_ns);
+    } else {
+        transmit_queue(session, session->unsent, now_ns);
+    }
 }
 
 void weft_session_tick(struct weft_session *session, uint64_t now_ns)
@@ -314,16 +438,16 @@ void weft_session_tick(struct weft_session *session, uint64_t now_ns)
         begin_anew(session);
         return;
     }
+    if (now_ns >= session->retry_at_ns) {
+        transmit_unsent(session, now_ns);
+    }
     if (now_ns >= session->retransmit_at_ns) {
-        session->backoff += session->backoff < BACKOFF_MAX;
-        transmit_queue(session);
-        arm_retransmit(session, now_ns);
+        ask(session, now_ns);
     }
     if (now_ns >= session->acknowledge_at_ns) {
-        session->acknowledge_at_ns = WEFT_DEADLINE_NEVER_NS;
-        if (session->connected) {
-            transmit(session, 0, NULL);
-        }
+        bool told = !session->connected || transmit(session, 0, NULL);
+        session->acknowledge_at_ns =
+            told ? WEFT_DEADLINE_NEVER_NS : now_ns + session->options.retry_after_ns;
     }
 }
 

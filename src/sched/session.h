@@ -4,8 +4,9 @@
 
 /*
  * A session: everything that two nodes say to each other, each message exactly once and in order,
- * over connections that break and come back. Messages are numbered, acknowledged in bulk, kept
- * until acknowledged, and sent again after a reconnect or when no acknowledgement came in time.
+ * over connections that break and come back. Messages are numbered, acknowledged in bulk, and kept
+ * until acknowledged. They are sent again after a reconnect, or when the peer says that it missed
+ * them; the first of them also when no acknowledgement came in time, as a question.
  * When the other end was away for too long, or was replaced by another boot, the session says so
  * once (`lost`), forgets what it had, and starts anew under a higher incarnation; what is still on
  * the way from before is then recognised as stale.
@@ -25,12 +26,20 @@ enum { WEFT_SESSION_QUEUE_MAX = 65536 };
  * freed. */
 #define WEFT_SESSION_QUEUE_MAX_BYTES (UINT64_C(2) << 30)
 
+/* How far ahead of this node's clock the incarnation of a peer, or the generation of its boot, may
+ * be. Both are wall-clock nanoseconds at their making and fence off all that are lower, so one of
+ * next year would shut its node out until then. Clocks differ by seconds, and by hours where a time
+ * zone is wrong. What lies beyond is not listened to, and `refused` says so. */
+#define WEFT_SESSION_AHEAD_MAX_NS (24 * 3600 * WEFT_NS_PER_S)
+
 struct weft_session;
 
 struct weft_session_options {
     uint64_t acknowledge_after_ns; /* how long an acknowledgement may wait for a message to travel
                                       with */
-    uint64_t retransmit_after_ns;  /* without acknowledgement; doubles with every try */
+    uint64_t retransmit_after_ns;  /* without acknowledgement the first message is sent again;
+                                      doubles with every try */
+    uint64_t retry_after_ns;       /* when there was no memory to send, or to read */
     uint64_t lost_after_ns;        /* without connection */
 };
 
@@ -39,13 +48,18 @@ struct weft_session_options {
 #define WEFT_SESSION_OPTIONS_DEFAULT                                                               \
     {                                                                                              \
         .acknowledge_after_ns = 100 * WEFT_NS_PER_MS, .retransmit_after_ns = 30 * WEFT_NS_PER_S,   \
-        .lost_after_ns = 2 * WEFT_NS_PER_S                                                         \
+        .retry_after_ns = 10 * WEFT_NS_PER_MS, .lost_after_ns = 2 * WEFT_NS_PER_S                  \
     }
 
 struct weft_session_host {
     /* Puts an envelope on the connection. Only called while connected. Envelope and message are
-     * borrowed. */
-    void (*send)(void *context, const struct weft_envelope *envelope);
+     * borrowed. False where there was no memory: it will be tried again. */
+    bool (*send)(void *context, const struct weft_envelope *envelope);
+    /* Whether bytes of what was sent still wait to leave: then nothing is sent again. NULL = never.
+     */
+    bool (*busy)(void *context);
+    /* The peer missed something, perhaps a HELLO: it should be said again, later. May be NULL. */
+    void (*missed)(void *context);
     /* A message has arrived, in order and for the first time; takes it. */
     void (*deliver)(void *context, struct weft_message *take_message);
     /* That incarnation of the peer is gone and nothing more comes from it. Called after
@@ -54,6 +68,11 @@ struct weft_session_host {
     /* For each message that was sent and never acknowledged, in order, before `lost`: it may not
      * have arrived. Takes the message. */
     void (*undelivered)(void *context, struct weft_message *take_message);
+    /* The wall clock that incarnations are compared with; NULL = they are not. */
+    uint64_t (*wall_ns)(void *context);
+    /* An envelope of an incarnation so far ahead was dropped: the first one of a connection. May be
+     * NULL. */
+    void (*refused)(void *context, uint64_t incarnation);
     void *context;
 };
 
@@ -65,8 +84,9 @@ struct weft_session *weft_session_new(const struct weft_session_options *options
 void weft_session_free(struct weft_session *session);
 
 /* Sends a message, or keeps it until there is a connection. HELLO goes before all others and is not
- * numbered: it is sent at once and not kept, so it is sent again after every `connected`.
- * RESOURCE_EXHAUSTED when the peer is too far behind; the message is then still the caller's. */
+ * numbered: it is sent at once and not kept, so it is sent again after every `connected`, and where
+ * this is OUT_OF_MEMORY. RESOURCE_EXHAUSTED when the peer is too far behind; the message is then
+ * still the caller's. */
 enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
                                    uint64_t now_ns, struct weft_error **error) WEFT_MUST_CHECK;
 /* An envelope came in. Takes its message and leaves NULL there. One with a number and without a
@@ -74,6 +94,9 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
  * for ever, and what follows it would wait. */
 void weft_session_received(struct weft_session *session, struct weft_envelope *envelope,
                            uint64_t now_ns);
+
+/* An envelope came, and there was no memory to read it: the peer is asked to send it again. */
+void weft_session_missed(struct weft_session *session, uint64_t now_ns);
 
 void weft_session_connected(struct weft_session *session, uint64_t now_ns);
 void weft_session_disconnected(struct weft_session *session, uint64_t now_ns);

@@ -22,8 +22,10 @@
 #include "base/clock.h"
 #include "base/message.h"
 
-/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it PREPARE is
- * refused with RESOURCE_EXHAUSTED. */
+/* Plans that a worker keeps; a gateway releases what it no longer uses. Beyond it the least
+ * recently used one that no request needs makes room, after its gateway was told with PREPARED and
+ * an error: that ends what counted on it, and prepares it anew for the next request. Where there is
+ * none, PREPARE is refused with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_PLANS_MAX = 4096 };
 /* Requests of which a worker holds inputs. Beyond it new ones fail with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
@@ -34,6 +36,11 @@ enum { WEFT_WORKER_ENDED_MAX = 4096 };
 #define WEFT_WORKER_STARTED_AFTER_NS (50 * WEFT_NS_PER_MS)
 /* Reports may wait so long for others: they are not on anybody's critical path. */
 #define WEFT_WORKER_REPORT_AFTER_NS (10 * WEFT_NS_PER_MS)
+
+/* Reports that wait to be sent, because their gateway is far behind. Beyond it those that tell of a
+ * good end are dropped, and beyond twice as many those of failures: the gateway's deadline ends
+ * what it hears nothing of. */
+enum { WEFT_WORKER_REPORTS_MAX = 65536 };
 
 struct weft_worker;
 
@@ -73,13 +80,14 @@ struct weft_send_outcome {
 };
 
 struct weft_worker_host {
+    size_t plans_max; /* 0 = WEFT_WORKER_PLANS_MAX */
     size_t
         task_bytes; /* of host_data; taken before a task can start, so starting needs no memory */
     /* Whether the model of a step can be run here: asked when a plan is prepared. */
     enum weft_status (*check)(void *context, const struct weft_plan_task *task,
                               struct weft_error **error);
     /* Sends to a node, which may be this one. Takes the message on success. UNAVAILABLE where that
-     * boot of the node is gone. */
+     * boot of the node is gone; anything else may succeed later. */
     enum weft_status (*send)(void *context, const struct weft_plan_node *to,
                              struct weft_message *take_message,
                              struct weft_send_outcome *ret_outcome, struct weft_error **error);

@@ -3,14 +3,19 @@
 #define WEFT_SCHED_WORKER_PARTS_H
 
 /*
- * The inside of the worker, shared by its files: worker.c (messages and life), worker_tasks.c (what
- * runs when) and worker_reports.c (what the gateway hears). Nobody else includes it.
+ * The inside of the worker, shared by its files: worker.c (life and time), worker_plans.c (what it
+ * was told to do), worker_runs.c (what it holds of each request), worker_tasks.c (what runs when)
+ * and worker_reports.c (what the gateway hears). Nobody else includes it.
  */
 
 #include "base/list.h"
 #include "base/map.h"
 #include "sched/machine.h"
 #include "sched/worker.h"
+
+/* The gateway watches deadlines exactly; the worker only makes sure that nothing stays when a
+ * gateway cannot say so. */
+#define WEFT_WORKER_SWEEP_NS (500 * WEFT_NS_PER_MS)
 
 enum task_state { TASK_WAITING, TASK_READY, TASK_RUNNING, TASK_STOPPING, TASK_DONE };
 
@@ -37,8 +42,9 @@ struct plan {
         uint64_t plan;
     } key;
     struct weft_node_plan content;
-    size_t runs; /* that use it */
+    size_t runs; /* that use it, and reports */
     bool released;
+    struct weft_list link; /* in worker.used: the last used at the end */
     UT_hash_handle hh;
 };
 
@@ -57,12 +63,19 @@ struct run {
     UT_hash_handle hh;
 };
 
-/* A report that waits for company. */
+/* A report that waits: for company, or to be sent again. */
 struct pending_report {
     struct weft_list link;
-    struct weft_message *message;
-    struct plan *plan;
+    struct weft_message *message; /* NULL: of a failure, still to be made of what follows */
+    struct plan *plan;            /* NULL = free, of a spare one */
+    struct weft_request_id request;
+    uint32_t step, attempt;
+    struct weft_error *error;
 };
+
+/* Places for failures that no memory is left to keep. Beyond them the gateway's deadline ends the
+ * request. */
+enum { WEFT_WORKER_SPARE_REPORTS = 64 };
 
 struct ended_request {
     struct weft_request_id request;
@@ -77,7 +90,8 @@ struct weft_worker {
 
     struct plan *plans; /* by key */
     size_t plans_count;
-    struct run *runs; /* by request */
+    struct weft_list used; /* of plan */
+    struct run *runs;      /* by request */
     size_t runs_count;
     struct weft_list ready;
     size_t ready_count;
@@ -90,6 +104,7 @@ struct weft_worker {
 
     struct weft_list reports; /* of pending_report */
     size_t reports_count;
+    struct pending_report spare_reports[WEFT_WORKER_SPARE_REPORTS];
     uint64_t reports_at_ns;
     uint64_t sweep_at_ns;
 };
@@ -99,23 +114,37 @@ void run_accept(struct weft_worker *worker, struct run *run, const struct weft_d
                 uint64_t now_ns);
 void run_drop(struct weft_worker *worker, struct run *run);
 void start_ready(struct weft_worker *worker, uint64_t now_ns);
-/* Frees the run if nothing of it is open. */
-void run_settle(struct weft_worker *worker, struct run *run);
 
 /* worker_reports.c */
-void report_started(struct weft_worker *worker, struct work *work, uint64_t now_ns);
+void report_started(struct weft_worker *worker, struct work *work);
 void report_finished(struct weft_worker *worker, struct work *work,
                      const struct weft_task_result *result,
                      struct weft_report_transfer *take_transfers, size_t transfers_count,
                      uint64_t bytes_out, uint64_t now_ns);
 void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
-                   uint32_t step, uint32_t attempt, struct weft_error *error);
-void reports_flush(struct weft_worker *worker);
+                   uint32_t step, uint32_t attempt, struct weft_error *error, uint64_t now_ns);
+void reports_flush(struct weft_worker *worker, uint64_t now_ns);
 void reports_drop(struct weft_worker *worker, const struct plan *plan);
 
-/* worker.c */
-void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
-void remember_ended(struct weft_worker *worker, struct weft_request_id request);
+/* worker_plans.c */
+struct plan *worker_plan_find(struct weft_worker *worker, uint64_t gateway, uint64_t number);
 const char *plan_step_name(const struct plan *plan, uint32_t step);
+/* Whether that node is the plan's gateway. */
+bool plan_is_from(const struct plan *plan, const char *node);
+/* A request begins that uses it. */
+void worker_plan_use(struct weft_worker *worker, struct plan *plan);
+void worker_plan_unuse(struct weft_worker *worker, struct plan *plan);
+void worker_plan_free(struct weft_worker *worker, struct plan *plan);
+void worker_prepare(struct weft_worker *worker, const struct weft_node_plan *content,
+                    const char *node);
+void worker_release(struct weft_worker *worker, const struct weft_prepared *release,
+                    const char *node);
+
+/* worker_runs.c */
+void worker_deliver(struct weft_worker *worker, struct weft_deliver *deliver, const char *node,
+                    uint64_t now_ns);
+void worker_cancel(struct weft_worker *worker, const struct weft_cancel *cancel, const char *node);
+/* Frees the run if nothing of it is open. */
+void run_settle(struct weft_worker *worker, struct run *run);
 
 #endif

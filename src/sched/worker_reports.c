@@ -25,33 +25,108 @@ static struct weft_message *report_new(const struct plan *plan, struct weft_requ
     return message;
 }
 
-/* A report that cannot be sent is lost with the gateway that wanted it. */
-static void send_report(struct weft_worker *worker, const struct plan *plan,
+/* False where it is worth trying again: the message is then still the caller's. With a boot of the
+ * gateway that is gone the report goes too, for nobody waits for it. */
+static bool send_report(struct weft_worker *worker, const struct plan *plan,
                         struct weft_message *take_message)
 {
     struct weft_send_outcome outcome;
-    if (worker->host.send(worker->host.context, gateway_of(plan), take_message, &outcome, NULL) !=
-        WEFT_OK) {
+    enum weft_status status =
+        worker->host.send(worker->host.context, gateway_of(plan), take_message, &outcome, NULL);
+    if (status == WEFT_UNAVAILABLE) {
         weft_message_free(take_message);
+    }
+    return status == WEFT_OK || status == WEFT_UNAVAILABLE;
+}
+
+/* --- those that wait --- */
+
+/* Failures have room of their own, in number as in memory: without them a request would wait for
+ * its deadline. */
+static struct pending_report *pending_new(struct weft_worker *worker, bool failed)
+{
+    size_t limit = failed ? 2 * WEFT_WORKER_REPORTS_MAX : WEFT_WORKER_REPORTS_MAX;
+    struct pending_report *pending =
+        worker->reports_count < limit ? malloc(sizeof(*pending)) : NULL;
+    for (size_t i = 0; pending == NULL && failed && i < WEFT_WORKER_SPARE_REPORTS; i++) {
+        pending = worker->spare_reports[i].plan == NULL ? &worker->spare_reports[i] : NULL;
+    }
+    return pending;
+}
+
+static void pending_add(struct weft_worker *worker, struct plan *plan,
+                        struct pending_report *pending, uint64_t now_ns)
+{
+    pending->plan = plan;
+    plan->runs++; /* keeps the plan until the report is out */
+    weft_list_append(&worker->reports, &pending->link);
+    worker->reports_count++;
+    if (worker->reports_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        worker->reports_at_ns = now_ns + WEFT_WORKER_REPORT_AFTER_NS;
     }
 }
 
 static void pending_free(struct weft_worker *worker, struct pending_report *pending)
 {
+    struct plan *plan = pending->plan;
+    bool spare = pending >= worker->spare_reports &&
+                 pending < worker->spare_reports + WEFT_WORKER_SPARE_REPORTS;
     weft_list_remove(&pending->link);
     worker->reports_count--;
-    worker_plan_unuse(worker, pending->plan);
-    free(pending);
+    weft_message_free(pending->message);
+    weft_error_unref(pending->error);
+    pending->plan = NULL;
+    if (!spare) {
+        free(pending);
+    }
+    worker_plan_unuse(worker, plan);
 }
 
-void reports_flush(struct weft_worker *worker)
+static struct weft_message *failed_new(const struct plan *plan, struct weft_request_id request,
+                                       uint32_t step, uint32_t attempt, struct weft_error *error)
 {
-    worker->reports_at_ns = WEFT_DEADLINE_NEVER_NS;
-    for (struct weft_list *link; (link = weft_list_first(&worker->reports)) != NULL;) {
-        struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
-        send_report(worker, pending->plan, pending->message);
-        pending_free(worker, pending);
+    struct weft_message *message = report_new(plan, request, WEFT_REPORT_FAILED, step, attempt);
+    if (message != NULL) {
+        message->report.report.error = weft_error_ref(error);
     }
+    return message;
+}
+
+/* True when nothing of it is left to do. */
+static bool pending_send(struct weft_worker *worker, struct pending_report *pending)
+{
+    if (pending->message == NULL) {
+        pending->message = failed_new(pending->plan, pending->request, pending->step,
+                                      pending->attempt, pending->error);
+    }
+    if (pending->message == NULL || !send_report(worker, pending->plan, pending->message)) {
+        return false;
+    }
+    pending->message = NULL;
+    return true;
+}
+
+void reports_flush(struct weft_worker *worker, uint64_t now_ns)
+{
+    uint64_t behind = 0; /* the gateway that takes no more just now: the others go on */
+    bool blocked = false;
+    struct weft_list *link = worker->reports.next;
+    while (link != &worker->reports) {
+        struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
+        link = link->next;
+        if (blocked && pending->plan->key.gateway == behind) {
+            continue;
+        }
+        if (pending_send(worker, pending)) {
+            pending_free(worker, pending);
+        } else {
+            blocked = true;
+            behind = pending->plan->key.gateway;
+        }
+    }
+    worker->reports_at_ns = weft_list_is_empty(&worker->reports)
+                                ? WEFT_DEADLINE_NEVER_NS
+                                : now_ns + WEFT_WORKER_REPORT_AFTER_NS;
 }
 
 /* plan NULL: all of them. */
@@ -62,7 +137,6 @@ void reports_drop(struct weft_worker *worker, const struct plan *plan)
         struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
         link = link->next;
         if (plan == NULL || pending->plan == plan) {
-            weft_message_free(pending->message);
             pending_free(worker, pending);
         }
     }
@@ -74,37 +148,56 @@ void reports_drop(struct weft_worker *worker, const struct plan *plan)
 static void queue_report(struct weft_worker *worker, struct plan *plan,
                          struct weft_message *take_message, uint64_t now_ns)
 {
-    struct pending_report *pending = malloc(sizeof(*pending));
+    struct pending_report *pending = pending_new(worker, false);
     if (pending == NULL) {
-        send_report(worker, plan, take_message);
+        if (!send_report(worker, plan, take_message)) {
+            weft_message_free(take_message); /* the gateway does not wait for it for long */
+        }
         return;
     }
-    *pending = (struct pending_report){.message = take_message, .plan = plan};
-    plan->runs++; /* keeps the plan until the report is out */
-    weft_list_append(&worker->reports, &pending->link);
-    worker->reports_count++;
-    if (worker->reports_at_ns == WEFT_DEADLINE_NEVER_NS) {
-        worker->reports_at_ns = now_ns + WEFT_WORKER_REPORT_AFTER_NS;
-    } else if (worker->reports_count >= REPORTS_TOGETHER) {
-        reports_flush(worker);
+    *pending = (struct pending_report){.message = take_message};
+    pending_add(worker, plan, pending, now_ns);
+    if (worker->reports_count == REPORTS_TOGETHER) {
+        reports_flush(worker, now_ns);
     }
 }
 
-void report_started(struct weft_worker *worker, struct work *work, uint64_t now_ns)
+/* --- what is told --- */
+
+void report_started(struct weft_worker *worker, struct work *work)
 {
-    (void)now_ns;
     work->started_reported = true;
     struct weft_message *message =
         report_new(work->run->plan, work->run->request, WEFT_REPORT_STARTED, work->task.step->step,
                    work->task.attempt);
-    if (message != NULL) {
-        send_report(worker, work->run->plan, message);
+    if (message != NULL && !send_report(worker, work->run->plan, message)) {
+        weft_message_free(message); /* only for those who watch */
     }
 }
 
 static void transfers_free(struct weft_report_transfer *transfers, size_t count)
 {
     weft_report_fini(&(struct weft_report){.transfers = transfers, .transfers_count = count});
+}
+
+static bool has_streamed(const struct work *work)
+{
+    bool streamed = false;
+    for (size_t i = 0; i < work->task.step->outputs_count; i++) {
+        streamed = streamed || work->streamed[i];
+    }
+    return streamed;
+}
+
+/* No memory to say so. The outputs speak for themselves; the end of a stream does not. */
+static void finished_untold(struct weft_worker *worker, struct work *work, uint64_t now_ns)
+{
+    if (has_streamed(work)) {
+        cleanup_error struct weft_error *error = NULL;
+        (void)weft_error_set_out_of_memory(&error);
+        report_failed(worker, work->run->plan, work->run->request, work->task.step->step,
+                      work->task.attempt, error, now_ns);
+    }
 }
 
 void report_finished(struct weft_worker *worker, struct work *work,
@@ -117,6 +210,7 @@ void report_finished(struct weft_worker *worker, struct work *work,
                    work->task.attempt);
     if (message == NULL) {
         transfers_free(take_transfers, transfers_count);
+        finished_untold(worker, work, now_ns);
         return;
     }
     struct weft_report *report = &message->report.report;
@@ -134,14 +228,24 @@ void report_finished(struct weft_worker *worker, struct work *work,
     queue_report(worker, work->run->plan, message, now_ns);
 }
 
-/* At once: somebody waits for it. */
+/* At once: somebody waits for it. What stands in the way of that, the peer's full queue or a lack
+ * of memory, passes. */
 void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
-                   uint32_t step, uint32_t attempt, struct weft_error *error)
+                   uint32_t step, uint32_t attempt, struct weft_error *error, uint64_t now_ns)
 {
-    struct weft_message *message = report_new(plan, request, WEFT_REPORT_FAILED, step, attempt);
-    if (message == NULL) {
-        return; /* the gateway's deadline ends the request */
+    struct weft_message *message = failed_new(plan, request, step, attempt, error);
+    if (message != NULL && send_report(worker, plan, message)) {
+        return;
     }
-    message->report.report.error = weft_error_ref(error);
-    send_report(worker, plan, message);
+    struct pending_report *pending = pending_new(worker, true);
+    if (pending == NULL) {
+        weft_message_free(message); /* beyond the limit: the gateway's deadline ends the request */
+        return;
+    }
+    *pending = (struct pending_report){.message = message,
+                                       .request = request,
+                                       .step = step,
+                                       .attempt = attempt,
+                                       .error = weft_error_ref(error)};
+    pending_add(worker, plan, pending, now_ns);
 }

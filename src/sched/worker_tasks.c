@@ -68,14 +68,15 @@ bool weft_worker_wastes(const struct weft_worker *worker)
 
 /* A second value for an input that has one: a streamed output that meets a step. */
 static void refuse_second(struct weft_worker *worker, struct run *run, const struct work *work,
-                          const struct weft_deliver *deliver)
+                          const struct weft_deliver *deliver, uint64_t now_ns)
 {
     cleanup_error struct weft_error *error = NULL;
     (void)weft_error_set(
         &error, WEFT_FAILED_PRECONDITION,
         "step \"%s\" takes one value for each input, but its producer streams several",
         work->task.step->step_name);
-    report_failed(worker, run->plan, run->request, work->task.step->step, deliver->attempt, error);
+    report_failed(worker, run->plan, run->request, work->task.step->step, deliver->attempt, error,
+                  now_ns);
     run_drop(worker, run);
 }
 
@@ -117,14 +118,13 @@ static void accept_end(struct work *work, uint32_t from_step)
 void run_accept(struct weft_worker *worker, struct run *run, const struct weft_deliver *deliver,
                 uint64_t now_ns)
 {
-    (void)now_ns;
     for (size_t i = 0; i < run->plan->content.tasks_count; i++) {
         struct work *work = &run->works[i];
         size_t missing_before = work->missing;
         if (deliver->from_output == WEFT_OUTPUT_FINISHED) {
             accept_end(work, deliver->from_step);
         } else if (!accept_inputs(work, deliver)) {
-            refuse_second(worker, run, work, deliver);
+            refuse_second(worker, run, work, deliver, now_ns);
             return;
         }
         if (missing_before > 0 && work->missing == 0) {
@@ -298,10 +298,11 @@ static size_t destinations_of(const struct weft_plan_task *step)
     return count;
 }
 
-static void fail(struct weft_worker *worker, struct work *work, struct weft_error *error)
+static void fail(struct weft_worker *worker, struct work *work, struct weft_error *error,
+                 uint64_t now_ns)
 {
     report_failed(worker, work->run->plan, work->run->request, work->task.step->step,
-                  work->task.attempt, error);
+                  work->task.attempt, error, now_ns);
 }
 
 /* Outputs first, they are on the critical path; then what the gateway wants to know. False if a
@@ -322,7 +323,7 @@ static bool hand_on(struct weft_worker *worker, struct work *work,
     report_finished(worker, work, result, sending.transfers, sending.transfers_count,
                     sending.bytes_out + work->streamed_bytes, now_ns);
     if (status != WEFT_OK) {
-        fail(worker, work, error);
+        fail(worker, work, error, now_ns);
     }
     return status == WEFT_OK;
 }
@@ -338,7 +339,7 @@ void weft_worker_finished(struct weft_worker *worker, struct weft_task *task,
     worker->memory_used_bytes -= memory_needed(work);
     bool well = run->dropped;
     if (!run->dropped && result->error != NULL) {
-        fail(worker, work, result->error);
+        fail(worker, work, result->error, now_ns);
     } else if (!run->dropped) {
         well = hand_on(worker, work, result, now_ns);
     }

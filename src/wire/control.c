@@ -203,7 +203,7 @@ static const struct weft_field cancel_fields[] = {
 TABLE(cancel, struct weft_cancel, "Cancel");
 
 /* kinds are numbered as their fields in Envelope, from HELLO = 5. */
-enum { FIELD_OF_KIND = 4, FIELD_PADDING = 15, VALUE_ALIGNMENT_BYTES = 64 };
+enum { FIELD_OF_KIND = 4, FIELD_PADDING = 15, FIELD_AGAIN = 16, VALUE_ALIGNMENT_BYTES = 64 };
 
 static const struct weft_fields *table_of(const struct weft_message *message, size_t *ret_offset)
 {
@@ -242,6 +242,9 @@ enum weft_status weft_envelope_encode(const struct weft_envelope *envelope,
     }
     if (envelope->acknowledged != 0) {
         weft_protobuf_put_uint64(&writer, 4, envelope->acknowledged);
+    }
+    if (envelope->again) {
+        weft_protobuf_put_uint64(&writer, FIELD_AGAIN, 1);
     }
     const struct weft_message *message = envelope->message;
     if (message != NULL) {
@@ -330,6 +333,9 @@ static bool read_number(struct weft_protobuf_reader *reader,
         return true;
     case 4:
         envelope->acknowledged = weft_protobuf_uint64(reader, field);
+        return true;
+    case FIELD_AGAIN:
+        envelope->again = weft_protobuf_bool(reader, field);
         return true;
     default:
         return false;

@@ -147,8 +147,11 @@ void sim_check_ended(struct sim_request *request, struct weft_error *error,
                      request->index);
         }
     }
-    bool excused =
-        cluster->faults || request->cancelled || request->status == WEFT_DEADLINE_EXCEEDED;
+    /* A small table of plans turns requests away, but says so. */
+    bool no_room = cluster->plans_max > 0 && (request->status == WEFT_UNAVAILABLE ||
+                                              request->status == WEFT_RESOURCE_EXHAUSTED);
+    bool excused = cluster->faults || request->cancelled || no_room ||
+                   request->status == WEFT_DEADLINE_EXCEEDED;
     if (error != NULL && !excused) {
         sim_find(world, "request %u failed without a fault: %s", request->index,
                  weft_error_message(error));
@@ -162,6 +165,10 @@ void sim_check_always(struct sim_node *node)
         return;
     }
     struct weft_worker_state state = weft_worker_state(node->worker);
+    if (node->cluster->plans_max > 0 && state.plans > node->cluster->plans_max) {
+        sim_find(world, "%s keeps %zu plans, and %zu are allowed", node->name, state.plans,
+                 node->cluster->plans_max);
+    }
     if (weft_worker_wastes(node->worker)) {
         sim_find(world, "work waits on %s although it fits", node->name);
     }

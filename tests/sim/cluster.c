@@ -59,10 +59,14 @@ static uint64_t node_deadline_ns(const struct sim_node *node)
         if (node->peers[i].session != NULL) {
             uint64_t at_ns = weft_session_deadline_ns(node->peers[i].session);
             deadline_ns = at_ns < deadline_ns ? at_ns : deadline_ns;
+            at_ns = node->peers[i].hello_at_ns;
+            deadline_ns = at_ns < deadline_ns ? at_ns : deadline_ns;
         }
     }
     return deadline_ns;
 }
+
+static void say_hello(struct sim_peer *peer);
 
 static void timer_fired(struct sim_event *event)
 {
@@ -86,6 +90,9 @@ static void timer_fired(struct sim_event *event)
         struct weft_session *session = node->peers[i].session;
         if (session != NULL && now_ns >= weft_session_deadline_ns(session)) {
             weft_session_tick(session, now_ns);
+        }
+        if (session != NULL && now_ns >= node->peers[i].hello_at_ns) {
+            say_hello(&node->peers[i]);
         }
     }
     sim_node_after(node);
@@ -133,6 +140,12 @@ static void lost_boot(struct sim_peer *peer)
     weft_worker_peer_lost(peer->node->worker, peer->other->name, generation, now_ns);
 }
 
+static void session_missed(void *context)
+{
+    struct sim_peer *peer = context;
+    peer->hello_at_ns = peer->node->cluster->world->now_ns + WEFT_NS_PER_MS;
+}
+
 static void say_hello(struct sim_peer *peer)
 {
     struct sim_node *node = peer->node;
@@ -164,7 +177,11 @@ static void say_hello(struct sim_peer *peer)
     }
     struct weft_message *message = weft_message_new(WEFT_MESSAGE_HELLO);
     weft_assert(message != NULL && weft_node_info_copy(&info, &message->hello));
-    weft_assert(weft_session_send(peer->session, message, cluster->world->now_ns, NULL) == WEFT_OK);
+    peer->hello_at_ns = WEFT_DEADLINE_NEVER_NS;
+    if (weft_session_send(peer->session, message, cluster->world->now_ns, NULL) != WEFT_OK) {
+        weft_message_free(message);
+        session_missed(peer);
+    }
 }
 
 static void session_deliver(void *context, struct weft_message *take_message)
@@ -211,7 +228,14 @@ static void envelope_arrives(struct sim_event *event)
         wire->epoch != simple->epoch) {
         return;
     }
-    weft_session_received(simple->peer->session, &simple->envelope, node->cluster->world->now_ns);
+    if (simple->envelope.message != NULL &&
+        sim_chance(node->cluster->world, node->cluster->memory_percent)) {
+        sim_trace(node->cluster->world, "%s has no memory to read", node->name);
+        weft_session_missed(simple->peer->session, node->cluster->world->now_ns);
+    } else {
+        weft_session_received(simple->peer->session, &simple->envelope,
+                              node->cluster->world->now_ns);
+    }
     sim_node_after(node);
 }
 
@@ -240,17 +264,27 @@ static void transmit(struct sim_peer *peer, const struct weft_envelope *envelope
     sim_schedule(world, &simple->event, delay_ns);
 }
 
-static void session_send(void *context, const struct weft_envelope *envelope)
+static bool session_send(void *context, const struct weft_envelope *envelope)
 {
     struct sim_peer *peer = context;
     struct sim_world *world = peer->node->cluster->world;
-    if (sim_chance(world, peer->node->cluster->loss_percent)) {
-        return;
+    if (sim_chance(world, peer->node->cluster->memory_percent)) {
+        sim_trace(world, "%s has no memory to send", peer->node->name);
+        return false;
+    }
+    /* What is not numbered nobody would miss: a stream that cannot say HELLO breaks, as it does
+     * where it loses the answer to what was not read for lack of memory. */
+    const struct sim_cluster *cluster = peer->node->cluster;
+    bool is_hello = envelope->sequence == 0 && envelope->message != NULL;
+    bool is_answer = envelope->sequence == 0 && cluster->memory_percent > 0;
+    if (sim_chance(world, cluster->loss_percent) && !is_hello && !is_answer && !envelope->again) {
+        return true;
     }
     transmit(peer, envelope);
     if (sim_chance(world, peer->node->cluster->double_percent)) {
         transmit(peer, envelope);
     }
+    return true;
 }
 
 /* A message to the node itself. */
@@ -287,6 +321,10 @@ static enum weft_status send_to(void *context, const struct weft_plan_node *to,
     if (plant(node, to, take_message)) {
         weft_message_free(take_message);
         return WEFT_OK;
+    }
+    if (sim_chance(node->cluster->world, node->cluster->memory_percent) &&
+        take_message->kind != WEFT_MESSAGE_CANCEL && take_message->kind != WEFT_MESSAGE_PREPARED) {
+        return weft_error_set_out_of_memory(error);
     }
     if (other == node) {
         if (to->generation != node->generation) {
@@ -351,6 +389,9 @@ static bool plant(struct sim_node *node, const struct weft_plan_node *to,
     case SIM_BUG_LOST_FAILURE:
         return message->kind == WEFT_MESSAGE_REPORT &&
                message->report.report.kind == WEFT_REPORT_FAILED;
+    case SIM_BUG_SILENT_EVICTION:
+        return message->kind == WEFT_MESSAGE_PREPARED &&
+               weft_error_status(message->prepared.error) == WEFT_UNAVAILABLE;
     default:
         return false;
     }
@@ -488,7 +529,8 @@ void sim_node_boot(struct sim_node *node)
     struct weft_gateway_host gateway_host = sim_gateway_host;
     gateway_host.send = send_nowhere;
     gateway_host.context = node;
-    struct weft_worker_host worker_host = {.task_bytes = sizeof(struct sim_task *),
+    struct weft_worker_host worker_host = {.plans_max = cluster->plans_max,
+                                           .task_bytes = sizeof(struct sim_task *),
                                            .check = sim_task_check,
                                            .send = send_nowhere,
                                            .start = sim_task_start,
@@ -509,13 +551,19 @@ void sim_node_boot(struct sim_node *node)
     weft_assert(node->gateway != NULL && node->worker != NULL);
     struct weft_session_options options = {.acknowledge_after_ns = 5 * WEFT_NS_PER_MS,
                                            .retransmit_after_ns = 30 * WEFT_NS_PER_MS,
+                                           .retry_after_ns = 2 * WEFT_NS_PER_MS,
                                            .lost_after_ns = 500 * WEFT_NS_PER_MS};
     for (unsigned i = 0; i < cluster->nodes_count; i++) {
         struct sim_peer *peer = &node->peers[i];
-        *peer = (struct sim_peer){.node = node, .other = &cluster->nodes[i]};
+        *peer = (struct sim_peer){
+            .node = node, .other = &cluster->nodes[i], .hello_at_ns = WEFT_DEADLINE_NEVER_NS};
         if (i != node->index) {
-            struct weft_session_host host = {session_send, session_deliver, session_lost,
-                                             session_undelivered, peer};
+            struct weft_session_host host = {.send = session_send,
+                                             .deliver = session_deliver,
+                                             .lost = session_lost,
+                                             .undelivered = session_undelivered,
+                                             .missed = session_missed,
+                                             .context = peer};
             peer->session = weft_session_new(&options, &host, node->generation);
             schedule_connect(cluster, node->index, i, RECONNECT_MAX_NS);
         }

@@ -36,7 +36,8 @@ struct sim_model {
 struct sim_peer {
     struct sim_node *node, *other;
     struct weft_session *session;
-    uint64_t generation; /* as heard in HELLO */
+    uint64_t generation;  /* as heard in HELLO */
+    uint64_t hello_at_ns; /* when to say it once more */
 };
 
 /* A task that runs on a node, in the simulator's own books. */
@@ -102,6 +103,8 @@ struct sim_cluster {
     bool simple; /* every model needs one slot and nothing else */
     bool calm;   /* no more faults: everything must come to its end */
     unsigned loss_percent, double_percent;
+    unsigned memory_percent; /* of messages that no memory is left to send, or to read */
+    size_t plans_max;        /* of every worker; 0 = as usual */
 };
 
 /* cluster.c */

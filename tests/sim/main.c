@@ -51,6 +51,7 @@ static bool run_seed(uint64_t seed, enum sim_bug bug, bool trace)
         cluster.calm = true;
         cluster.loss_percent = 0;
         cluster.double_percent = 0;
+        cluster.memory_percent = 0;
         if (!world.found) {
             sim_run_until(&world, BUSY_NS + 10 * WEFT_NS_PER_S);
             everybody_leaves(&cluster);

@@ -397,6 +397,9 @@ void sim_workload_make(struct sim_cluster *cluster)
     cluster->simple = sim_chance(world, 40);
     cluster->loss_percent = cluster->faults ? (unsigned)sim_between(world, 0, 15) : 0;
     cluster->double_percent = cluster->faults ? (unsigned)sim_between(world, 0, 10) : 0;
+    cluster->memory_percent =
+        cluster->faults && sim_chance(world, 30) ? (unsigned)sim_between(world, 1, 20) : 0;
+    cluster->plans_max = sim_chance(world, 25) ? sim_between(world, 1, 4) : 0;
     make_nodes(cluster);
     make_models(cluster);
     make_pipeline(cluster);

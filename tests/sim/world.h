@@ -28,7 +28,8 @@
     X(IDLE_SLOT, "idle-slot")               /* a worker never uses one of its slots */             \
     X(IGNORED_DEADLINE, "ignored-deadline") /* nobody watches deadlines */                         \
     X(LOST_FAILURE, "lost-failure")         /* the report of a failure is dropped */               \
-    X(FORGED_ACK, "forged-ack")             /* acknowledgements run ahead of what arrived */
+    X(FORGED_ACK, "forged-ack")             /* acknowledgements run ahead of what arrived */       \
+    X(SILENT_EVICTION, "silent-eviction")   /* a plan makes room, and its gateway is not told */
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,

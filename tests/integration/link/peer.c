@@ -57,7 +57,8 @@ struct pair {
 
 static void pair_open(struct pair *pair)
 {
-    static const struct weft_peers_events events = {connected, envelope_came, disconnected};
+    static const struct weft_peers_events events = {
+        .connected = connected, .envelope = envelope_came, .disconnected = disconnected};
     *pair = (struct pair){0};
     town_found(&pair->town);
     assert_ok(weft_peers_new(pair->town.link, "a", &events, &pair->a, &pair->a.peers, NULL), NULL);

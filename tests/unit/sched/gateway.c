@@ -360,6 +360,80 @@ static void a_node_that_stops_ends_every_request_under_its_own_name(void **state
     weft_pipeline_free(first);
 }
 
+/* A request of another pipeline, whose plan takes a place on node B; its step is "s". */
+static void take_a_place(struct stage *stage, struct stage_call *call, size_t which)
+{
+    struct weft_pipeline *first = stage->pipeline;
+    stage_pipeline(stage, "pipeline: other\nsteps:\n  s: {model: mb}\noutputs: {y: s.o}\n");
+    assert_status(stage_submit(stage, call, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(stage);
+    stage->others[which] = stage->pipeline;
+    stage->pipeline = first;
+}
+
+static void end_of(struct stage *stage, struct stage_call *call)
+{
+    stage_finish(stage, "s", 1);
+    stage_wait(stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_status(call->status, WEFT_OK);
+    assert_int_equal(call->ended, 1);
+    stage_call_fini(call);
+}
+
+static void a_request_whose_plan_a_node_gave_up_ends_naming_both(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call, other;
+    stage_init(&stage);
+    stage.plans_max = 1;
+    stage_node(&stage, "gateway", 1, 0);
+    stage_model(&stage, stage_node(&stage, "a", 1, 0), "ma");
+    stage_model(&stage, stage_node(&stage, "b", 1, 0), "mb");
+    stage_up(&stage);
+    stage_pipeline(&stage, pair);
+    assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage); /* step "one" runs on a; b has nothing of the request yet */
+    take_a_place(&stage, &other, 0);
+    assert_int_equal(call.ended, 1);
+    assert_status(call.status, WEFT_UNAVAILABLE);
+    assert_string_equal(weft_error_message(call.error),
+                        "node \"b\" gave plan 1 up while it held step \"two\" or its output");
+    assert_string_equal(weft_error_place(call.error).pipeline, "pair");
+    assert_string_equal(weft_error_place(call.error).step, "two");
+    assert_string_equal(weft_error_place(call.error).node, "b");
+    assert_true(stage_find(&stage, "one")->stopped);
+    stage_finish(&stage, "one", 1);
+    end_of(&stage, &other);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void a_plan_given_up_before_all_nodes_have_it_is_prepared_there_again(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call, other;
+    stage_init(&stage);
+    stage.plans_max = 2;
+    stage_node(&stage, "gateway", 1, 0);
+    stage_model(&stage, stage_node(&stage, "a", 1, 0), "ma");
+    stage_model(&stage, stage_node(&stage, "b", 1, 0), "mb");
+    stage_up(&stage);
+    stage_pipeline(&stage, pair);
+    stage.nodes[A].deaf = true; /* it takes its time to answer */
+    assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    take_a_place(&stage, &other, 0);
+    end_of(&stage, &other);
+    take_a_place(&stage, &other, 1);
+    assert_int_equal(call.ended, 0);
+    end_of(&stage, &other);
+    assert_int_equal(stage_messages(&stage, B, WEFT_MESSAGE_PREPARE), 4);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
 static void the_least_used_plan_makes_room(void **state)
 {
     (void)state;
@@ -458,6 +532,8 @@ int main(void)
         cmocka_unit_test(an_input_that_is_missing_is_named),
         cmocka_unit_test(a_forgotten_pipeline_is_released_when_its_last_request_is_over),
         cmocka_unit_test(a_node_that_stops_ends_every_request_under_its_own_name),
+        cmocka_unit_test(a_request_whose_plan_a_node_gave_up_ends_naming_both),
+        cmocka_unit_test(a_plan_given_up_before_all_nodes_have_it_is_prepared_there_again),
         cmocka_unit_test(the_least_used_plan_makes_room),
         cmocka_unit_test(more_requests_than_the_limit_are_turned_away),
         cmocka_unit_test(an_optional_input_left_out_needs_a_plan_of_its_own),

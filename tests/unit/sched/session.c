@@ -2,6 +2,7 @@
 #include "sched/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "support/story.h"
@@ -14,16 +15,34 @@ struct end {
     size_t delivered_count;
     size_t undelivered_count;
     size_t lost_count;
+    size_t refused_count;
+    size_t missed_count;
+    bool without_memory; /* sending fails */
+    bool busy;           /* what was sent has not left */
     struct weft_envelope wire[4096];
     size_t wire_count;
 };
 
-static void on_send(void *context, const struct weft_envelope *envelope)
+static bool on_send(void *context, const struct weft_envelope *envelope)
 {
     struct end *end = context;
+    if (end->without_memory) {
+        return false;
+    }
     struct weft_envelope copy = *envelope;
     copy.message = envelope->message != NULL ? weft_message_copy(envelope->message) : NULL;
     end->wire[end->wire_count++] = copy;
+    return true;
+}
+
+static bool on_busy(void *context)
+{
+    return ((struct end *)context)->busy;
+}
+
+static void on_missed(void *context)
+{
+    ((struct end *)context)->missed_count++;
 }
 
 static void on_deliver(void *context, struct weft_message *take_message)
@@ -44,11 +63,32 @@ static void on_undelivered(void *context, struct weft_message *take_message)
     weft_message_free(take_message);
 }
 
+/* The incarnations of most stories are far in the past. */
+static uint64_t on_wall(void *context)
+{
+    (void)context;
+    return 1000 * WEFT_NS_PER_S;
+}
+
+static void on_refused(void *context, uint64_t incarnation)
+{
+    (void)incarnation;
+    ((struct end *)context)->refused_count++;
+}
+
 static void end_init(struct end *end, struct end *other, uint64_t incarnation)
 {
     *end = (struct end){.other = other};
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
-    struct weft_session_host host = {on_send, on_deliver, on_lost, on_undelivered, end};
+    struct weft_session_host host = {.send = on_send,
+                                     .deliver = on_deliver,
+                                     .lost = on_lost,
+                                     .undelivered = on_undelivered,
+                                     .busy = on_busy,
+                                     .missed = on_missed,
+                                     .wall_ns = on_wall,
+                                     .refused = on_refused,
+                                     .context = end};
     end->session = weft_session_new(&options, &host, incarnation);
 }
 
@@ -185,6 +225,129 @@ static void acknowledgements_travel_in_bulk(void **state)
     end_fini(&b);
 }
 
+static void tick(struct end *end)
+{
+    weft_session_tick(end->session, weft_session_deadline_ns(end->session));
+}
+
+static void on_a_live_stream_only_the_first_is_asked_about(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        say(&a, i, 0);
+    }
+    struct weft_envelope late[5];
+    memcpy(late, a.wire, sizeof(late)); /* the network is slow */
+    a.wire_count = 0;
+    a.busy = true;
+    tick(&a);
+    assert_int_equal(a.wire_count, 0); /* not even that while its own bytes wait */
+    a.busy = false;
+    tick(&a);
+    assert_int_equal(a.wire_count, 1);
+    assert_int_equal(a.wire[0].sequence, 1);
+    for (size_t i = 0; i < 5; i++) {
+        weft_session_received(b.session, &late[i], 1);
+    }
+    carry(&a, 1);
+    assert_int_equal(b.delivered_count, 5);
+    tick(&b);
+    carry(&b, 2);
+    assert_int_equal(weft_session_queued(a.session), 0);
+    assert_int_equal(a.wire_count, 0);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void what_the_peer_missed_is_sent_again_and_all_behind_it(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        say(&a, i, 0);
+    }
+    weft_message_free(a.wire[1].message);
+    memmove(&a.wire[1], &a.wire[2], 3 * sizeof(a.wire[0]));
+    a.wire_count--;
+    carry(&a, 0);
+    assert_int_equal(b.delivered_count, 1);
+    tick(&b);
+    assert_int_equal(b.wire_count, 1); /* once, however many came behind */
+    assert_true(b.wire[0].again);
+    assert_int_equal(b.wire[0].acknowledged, 1);
+    carry(&b, 1);
+    say(&a, 6, 1);
+    assert_int_equal(a.wire_count, 0); /* in a moment: a peer must not ask for it all the time */
+    tick(&a);
+    assert_int_equal(a.wire_count, 5);
+    carry(&a, 2);
+    assert_int_equal(b.delivered_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(b.delivered[i], i + 1);
+    }
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void what_could_not_be_read_for_lack_of_memory_is_asked_for_again(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    cut(&a);
+    weft_session_missed(b.session, 0);
+    tick(&b);
+    carry(&b, 1);
+    assert_int_equal(a.missed_count, 1); /* it may have been a HELLO */
+    tick(&a);
+    carry(&a, 2);
+    assert_int_equal(b.delivered_count, 1);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void without_memory_to_send_it_is_tried_soon_and_in_order(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    a.without_memory = true;
+    say(&a, 1, 0);
+    a.without_memory = false;
+    say(&a, 2, 0); /* not past the first one */
+    assert_int_equal(a.wire_count, 0);
+    assert_true(weft_session_deadline_ns(a.session) <= options.retry_after_ns);
+    tick(&a);
+    assert_int_equal(a.wire_count, 2);
+    carry(&a, 1);
+    assert_int_equal(b.delivered_count, 2);
+    b.without_memory = true;
+    tick(&b); /* nor is an acknowledgement lost */
+    b.without_memory = false;
+    tick(&b);
+    carry(&b, 2);
+    assert_int_equal(weft_session_queued(a.session), 0);
+    a.without_memory = true;
+    struct weft_message *hello = weft_message_new(WEFT_MESSAGE_HELLO);
+    assert_status(weft_session_send(a.session, hello, 3, NULL), WEFT_OUT_OF_MEMORY);
+    weft_message_free(hello);
+    end_fini(&a);
+    end_fini(&b);
+}
+
 static void a_peer_that_stays_away_is_lost_and_nothing_of_before_counts(void **state)
 {
     (void)state;
@@ -243,6 +406,48 @@ static void a_new_boot_replaces_the_old_one(void **state)
     end_fini(&a);
     end_fini(&b);
     end_fini(&b_again);
+}
+
+static void an_end_of_the_far_future_does_not_shut_the_real_one_out(void **state)
+{
+    (void)state;
+    static struct end a, b, forged;
+    uint64_t latest = on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    end_init(&forged, &a, latest + 1);
+    weft_session_connected(forged.session, 0);
+    weft_session_connected(a.session, 0);
+    say(&forged, 1, 0);
+    say(&forged, 2, 0);
+    carry(&forged, 0);
+    assert_int_equal(a.delivered_count, 0);
+    assert_int_equal(a.refused_count, 1); /* told once a connection */
+    weft_session_disconnected(a.session, 0);
+    connect_both(&a, &b, 0);
+    say(&b, 3, 0);
+    carry(&b, 0);
+    assert_int_equal(a.delivered_count, 1);
+    assert_int_equal(a.delivered[0], 3);
+    assert_int_equal(a.lost_count, 0);
+    end_fini(&a);
+    end_fini(&b);
+    end_fini(&forged);
+}
+
+static void an_end_whose_clock_is_a_day_ahead_is_heard(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS);
+    connect_both(&a, &b, 0);
+    say(&b, 1, 0);
+    carry(&b, 0);
+    assert_int_equal(a.delivered_count, 1);
+    assert_int_equal(a.refused_count, 0);
+    end_fini(&a);
+    end_fini(&b);
 }
 
 static void a_peer_far_behind_refuses_more_instead_of_filling_memory(void **state)
@@ -342,8 +547,14 @@ int main(void)
         cmocka_unit_test(a_message_that_comes_twice_is_delivered_once),
         cmocka_unit_test(a_message_that_cannot_be_read_does_not_hold_up_the_next),
         cmocka_unit_test(acknowledgements_travel_in_bulk),
+        cmocka_unit_test(on_a_live_stream_only_the_first_is_asked_about),
+        cmocka_unit_test(what_the_peer_missed_is_sent_again_and_all_behind_it),
+        cmocka_unit_test(what_could_not_be_read_for_lack_of_memory_is_asked_for_again),
+        cmocka_unit_test(without_memory_to_send_it_is_tried_soon_and_in_order),
         cmocka_unit_test(a_peer_that_stays_away_is_lost_and_nothing_of_before_counts),
         cmocka_unit_test(a_new_boot_replaces_the_old_one),
+        cmocka_unit_test(an_end_of_the_far_future_does_not_shut_the_real_one_out),
+        cmocka_unit_test(an_end_whose_clock_is_a_day_ahead_is_heard),
         cmocka_unit_test(a_peer_far_behind_refuses_more_instead_of_filling_memory),
         cmocka_unit_test(an_idle_session_wants_no_timer),
         cmocka_unit_test(a_thousand_bad_networks_never_reorder_double_or_skip),

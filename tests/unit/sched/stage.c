@@ -54,6 +54,10 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
         if (stage->nodes[i].gone || stage->nodes[i].info.generation != to->generation) {
             break;
         }
+        if (stage->nodes[i].behind) {
+            return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "too much waits for \"%s\"",
+                                  to->name);
+        }
         struct stage_sent *sent = &stage->sent[stage->sent_count++];
         *sent = (struct stage_sent){.from = index_of(from), .to = i, .kind = take_message->kind};
         if (take_message->kind == WEFT_MESSAGE_DELIVER) {
@@ -145,7 +149,8 @@ void stage_up(struct stage *stage)
 {
     for (unsigned i = 0; i < stage->nodes_count; i++) {
         struct stage_node *node = &stage->nodes[i];
-        struct weft_worker_host worker = {.task_bytes = 8,
+        struct weft_worker_host worker = {.plans_max = stage->plans_max,
+                                          .task_bytes = 8,
                                           .check = host_check,
                                           .send = host_send,
                                           .start = host_start,
@@ -196,6 +201,8 @@ void stage_fini(struct stage *stage)
         weft_message_free(stage->post[i].message);
     }
     weft_pipeline_free(stage->pipeline);
+    weft_pipeline_free(stage->others[0]);
+    weft_pipeline_free(stage->others[1]);
 }
 
 static struct weft_value *value_of(size_t size_bytes)

@@ -39,7 +39,8 @@ struct stage_node {
     struct weft_model_info models[STAGE_MODELS_MAX];
     struct weft_gateway *gateway;
     struct weft_worker *worker;
-    bool gone;    /* sending to it fails */
+    bool gone;    /* sending to it fails, for good */
+    bool behind;  /* sending to it fails, for now */
     bool refuses; /* its host knows no model when a plan is prepared */
     bool deaf;    /* takes messages and does nothing */
 };
@@ -48,6 +49,7 @@ struct stage {
     struct stage_node nodes[STAGE_NODES_MAX];
     unsigned nodes_count;
     struct weft_pipeline *pipeline;
+    struct weft_pipeline *others[2]; /* of a story with more: only freed */
     uint64_t now_ns;
     struct stage_post {
         unsigned to;
@@ -63,7 +65,8 @@ struct stage {
         bool stopped;
     } running[STAGE_TASKS_MAX];
     size_t running_count;
-    size_t released; /* pipelines */
+    size_t released;  /* pipelines */
+    size_t plans_max; /* of every worker; 0 = as usual. To be set before stage_up */
 };
 
 void stage_init(struct stage *stage);

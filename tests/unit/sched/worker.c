@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/failmalloc.h"
 #include "unit/sched/stage.h"
 
 /* The gateway is node 0 and runs nothing; the worker that the stories are about is node 1. */
@@ -191,6 +192,80 @@ static void an_output_that_the_model_did_not_give_is_told_by_name(void **state)
     stage_fini(&stage);
 }
 
+/* --- reports that cannot be sent --- */
+
+static void a_failure_that_cannot_be_told_now_is_told_later(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 2, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_error *why = NULL;
+    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+    stage.nodes[GATEWAY].behind = true;
+    stage_fail(&stage, "left", why);
+    stage_wait(&stage, WEFT_NS_PER_S);
+    assert_int_equal(call.ended, 0);
+    stage.nodes[GATEWAY].behind = false;
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(call.ended, 1);
+    assert_status(call.status, WEFT_INTERNAL);
+    assert_string_equal(weft_error_message(weft_error_cause(call.error)), "it broke");
+    stage_finish(&stage, "right", 1);
+    assert_int_equal(state_of(&stage).runs, 0);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void of_a_gateway_that_is_gone_nothing_is_kept(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 2, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_error *why = NULL;
+    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+    stage.nodes[GATEWAY].behind = true;
+    stage_fail(&stage, "left", why);
+    stage_lose(&stage, GATEWAY);
+    stage_finish(&stage, "right", 1);
+    assert_int_equal(state_of(&stage).plans, 0);
+    assert_int_equal(state_of(&stage).runs, 0);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+/* Whichever allocation fails while a task fails: the gateway hears of it. */
+static void a_failure_is_told_without_memory_too(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (size_t i = 0; failed; i++) {
+        static struct stage stage;
+        struct stage_call call;
+        on_one_worker(&stage, 2, 0, branches);
+        assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+        stage_carry(&stage);
+        struct stage_running left = *stage_find(&stage, "left");
+        *stage_find(&stage, "left") = stage.running[--stage.running_count];
+        cleanup_error struct weft_error *why = NULL;
+        (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+        failmalloc_arm_all(i);
+        weft_worker_finished(stage.nodes[WORKER].worker, left.task,
+                             &(struct weft_task_result){.error = why}, stage.now_ns);
+        failed = failmalloc_disarm();
+        stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+        assert_int_equal(call.ended, 1);
+        assert_status(call.status, WEFT_INTERNAL);
+        stage_call_fini(&call);
+        stage_fini(&stage);
+    }
+}
+
 /* --- streamed outputs --- */
 
 static const char stream[] = "pipeline: p\nsteps:\n"
@@ -214,6 +289,27 @@ static void parts_come_before_the_end_and_the_last_ends_it(void **state)
     stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
     assert_int_equal(call.ended, 1);
     assert_int_equal(call.status, WEFT_OK);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void a_stream_ends_although_its_end_cannot_be_told_now(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 1, 0, stream);
+    assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    assert_status(stage_part(&stage, "speak", NULL), WEFT_OK);
+    stage.nodes[GATEWAY].behind = true;
+    stage_finish(&stage, "speak", 0);
+    stage_wait(&stage, WEFT_NS_PER_S);
+    assert_int_equal(call.ended, 0);
+    stage.nodes[GATEWAY].behind = false;
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(call.ended, 1);
+    assert_status(call.status, WEFT_OK);
     stage_call_fini(&call);
     stage_fini(&stage);
 }
@@ -315,6 +411,12 @@ static struct weft_error *prepare(struct stage *stage, struct weft_message *take
     return why;
 }
 
+static void say(struct stage *stage, struct weft_message *take_message, const char *node)
+{
+    weft_worker_message(stage->nodes[WORKER].worker, take_message, node, stage->now_ns);
+    weft_message_free(take_message);
+}
+
 static struct weft_plan_node gateway_node = {(char *)"gateway", 100, (char *)"nowhere:1"};
 
 static void a_plan_that_leads_nowhere_is_refused(void **state)
@@ -368,7 +470,7 @@ static void what_the_node_lacks_is_told(void **state)
     stage_fini(&stage);
 }
 
-static void plans_have_a_limit_and_are_released(void **state)
+static void the_least_recently_used_plan_makes_room_and_its_gateway_is_told(void **state)
 {
     (void)state;
     static struct stage stage;
@@ -377,17 +479,104 @@ static void plans_have_a_limit_and_are_released(void **state)
     for (uint64_t number = 1; number <= WEFT_WORKER_PLANS_MAX; number++) {
         assert_null(prepare(&stage, plan_for(number, &gateway_node, &task, 1)));
     }
-    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1))); /* again is harmless */
-    cleanup_error struct weft_error *error =
-        prepare(&stage, plan_for(WEFT_WORKER_PLANS_MAX + 1, &gateway_node, &task, 1));
-    assert_status(weft_error_status(error), WEFT_RESOURCE_EXHAUSTED);
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1))); /* again is a use */
+    struct weft_message *next = plan_for(WEFT_WORKER_PLANS_MAX + 1, &gateway_node, &task, 1);
+    say(&stage, next, "gateway");
+    assert_int_equal(stage.post_count, 2);
+    assert_int_equal(stage.post[0].message->prepared.plan, 2);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error), WEFT_UNAVAILABLE);
+    assert_int_equal(stage.post[1].message->prepared.plan, WEFT_WORKER_PLANS_MAX + 1);
+    assert_null(stage.post[1].message->prepared.error);
+    assert_int_equal(state_of(&stage).plans, WEFT_WORKER_PLANS_MAX);
     struct weft_message *release = weft_message_new(WEFT_MESSAGE_RELEASE);
     release->release = (struct weft_prepared){.gateway = 100, .plan = 5};
-    weft_worker_message(stage.nodes[WORKER].worker, release, "gateway", stage.now_ns);
-    weft_message_free(release);
+    say(&stage, release, "gateway");
     assert_int_equal(state_of(&stage).plans, WEFT_WORKER_PLANS_MAX - 1);
-    assert_null(prepare(&stage, plan_for(5000, &gateway_node, &task, 1)));
     stage_fini(&stage);
+}
+
+static void a_plan_stays_whose_gateway_cannot_be_told(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    stage_init(&stage);
+    stage.plans_max = 1;
+    stage_node(&stage, "gateway", 1, 0);
+    stage_node(&stage, "worker", 1, 0);
+    stage_node(&stage, "other", 1, 0);
+    stage_model(&stage, WORKER, "m");
+    stage_up(&stage);
+    struct weft_plan_task task = {.step_name = (char *)"a", .model = (char *)"m"};
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1)));
+    stage.nodes[GATEWAY].behind = true;
+    struct weft_plan_node other_node = {(char *)"other", 102, (char *)"nowhere:1"};
+    say(&stage, plan_for(2, &other_node, &task, 1), "other");
+    assert_int_equal(stage.post_count, 1);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error),
+                  WEFT_RESOURCE_EXHAUSTED);
+    stage_fini(&stage);
+}
+
+static void on_a_worker_with_one_place(struct stage *stage, const char *yaml)
+{
+    stage_init(stage);
+    stage->plans_max = 1;
+    stage_node(stage, "gateway", 1, 0);
+    stage_node(stage, "worker", 1, 0);
+    stage_model(stage, WORKER, "m");
+    stage_up(stage);
+    stage_pipeline(stage, yaml);
+}
+
+static void a_plan_in_use_does_not_make_room(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call first, second;
+    on_a_worker_with_one_place(&stage, stream);
+    assert_status(stage_submit(&stage, &first, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_pipeline *one = stage.pipeline;
+    stage_pipeline(&stage, "pipeline: q\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    assert_status(stage_submit(&stage, &second, 0, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    assert_status(second.status, WEFT_RESOURCE_EXHAUSTED);
+    assert_string_equal(weft_error_message(weft_error_cause(second.error)),
+                        "1 plans are in use on the node already, which is the limit");
+    stage_finish(&stage, "speak", 1);
+    assert_status(first.status, WEFT_OK);
+    assert_int_equal(first.ended, 1);
+    stage_call_fini(&first);
+    stage_call_fini(&second);
+    stage_fini(&stage);
+    weft_pipeline_free(one);
+}
+
+static void a_plan_that_made_room_is_prepared_anew_for_the_next_request(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct weft_pipeline *pipelines[2];
+    on_a_worker_with_one_place(&stage, "pipeline: q\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    pipelines[0] = stage.pipeline;
+    stage_pipeline(&stage, "pipeline: p\nsteps:\n  s: {model: m}\noutputs: {y: s.o}\n");
+    pipelines[1] = stage.pipeline;
+    for (size_t i = 0; i < 6; i++) {
+        struct stage_call call;
+        stage.pipeline = pipelines[i % 2];
+        assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
+        stage_carry(&stage);
+        stage_finish(&stage, "s", 1);
+        stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+        assert_int_equal(call.ended, 1);
+        assert_status(call.status, WEFT_OK);
+        assert_int_equal(state_of(&stage).plans, 1);
+        stage_call_fini(&call);
+    }
+    assert_int_equal(stage_messages(&stage, WORKER, WEFT_MESSAGE_PREPARE), 6);
+    stage.pipeline = pipelines[0];
+    stage_fini(&stage);
+    weft_pipeline_free(pipelines[1]);
 }
 
 static void with_its_gateway_everything_goes(void **state)
@@ -456,12 +645,6 @@ static void a_value_that_comes_after_the_end_finds_no_home(void **state)
     assert_int_equal(state_of(&stage).runs, 0);
     stage_call_fini(&call);
     stage_fini(&stage);
-}
-
-static void say(struct stage *stage, struct weft_message *take_message, const char *node)
-{
-    weft_worker_message(stage->nodes[WORKER].worker, take_message, node, stage->now_ns);
-    weft_message_free(take_message);
 }
 
 static void only_a_plans_own_gateway_commands(void **state)
@@ -559,13 +742,20 @@ int main(void)
         cmocka_unit_test(a_deadline_is_kept_without_the_gateway),
         cmocka_unit_test(a_long_task_is_reported_as_started_and_a_short_one_is_not),
         cmocka_unit_test(an_output_that_the_model_did_not_give_is_told_by_name),
+        cmocka_unit_test(a_failure_that_cannot_be_told_now_is_told_later),
+        cmocka_unit_test(of_a_gateway_that_is_gone_nothing_is_kept),
+        cmocka_unit_test(a_failure_is_told_without_memory_too),
+        cmocka_unit_test(a_stream_ends_although_its_end_cannot_be_told_now),
         cmocka_unit_test(parts_come_before_the_end_and_the_last_ends_it),
         cmocka_unit_test(a_stream_that_forgets_an_output_fails_instead_of_hanging),
         cmocka_unit_test(a_step_cannot_take_a_stream),
         cmocka_unit_test(nor_can_one_that_sits_on_the_gateways_node),
         cmocka_unit_test(a_plan_that_leads_nowhere_is_refused),
         cmocka_unit_test(what_the_node_lacks_is_told),
-        cmocka_unit_test(plans_have_a_limit_and_are_released),
+        cmocka_unit_test(the_least_recently_used_plan_makes_room_and_its_gateway_is_told),
+        cmocka_unit_test(a_plan_stays_whose_gateway_cannot_be_told),
+        cmocka_unit_test(a_plan_in_use_does_not_make_room),
+        cmocka_unit_test(a_plan_that_made_room_is_prepared_anew_for_the_next_request),
         cmocka_unit_test(with_its_gateway_everything_goes),
         cmocka_unit_test(a_gateway_may_die_between_its_release_and_a_late_report),
         cmocka_unit_test(only_a_plans_own_gateway_commands),

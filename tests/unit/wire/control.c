@@ -48,6 +48,7 @@ static struct weft_envelope deliver_envelope(size_t size_bytes)
                                   .peer_incarnation = 6,
                                   .sequence = 7,
                                   .acknowledged = 1000000,
+                                  .again = true,
                                   .message = message};
 }
 
@@ -113,6 +114,7 @@ static void a_deliver_keeps_all_that_it_says(void **state)
     assert_int_equal(back.peer_incarnation, 6);
     assert_int_equal(back.sequence, 7);
     assert_int_equal(back.acknowledged, 1000000);
+    assert_true(back.again);
     assert_true(deliver->request.gateway == 0xFEDCBA9876543210);
     assert_int_equal(deliver->request.sequence, 77);
     assert_int_equal(deliver->plan, 3);
