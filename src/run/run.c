@@ -31,7 +31,7 @@ static void finish_if_closed(struct weft_run *run);
 
 uint64_t come_in(struct weft_run *run)
 {
-    run->now_ns = weft_loop_now_ns();
+    run->now_ns = weft_loop_looked_ns(run->options.loop);
     return run->now_ns;
 }
 
