@@ -187,6 +187,7 @@ static void run_free(struct weft_run *run)
     peers_free(run);
     pipelines_free(run);
     records_free(run);
+    outlines_free(&run->outlines);
     weft_node_info_fini(&run->self);
     free(run->name);
     free(run);
