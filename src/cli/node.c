@@ -29,6 +29,7 @@ enum {
     TAG,
     INSECURE,
     SPIN,
+    TCP_ONLY,
     RECEIVE_BUDGET,
     HELD_BUDGET,
     LOG_LEVEL,
@@ -50,6 +51,7 @@ static const struct weft_option options[] = {
     [TAG] = {"--tag", false},
     [INSECURE] = {"--insecure", true},
     [SPIN] = {"--spin", false},
+    [TCP_ONLY] = {"--tcp-only", true},
     [RECEIVE_BUDGET] = {"--receive-budget", false},
     [HELD_BUDGET] = {"--held-budget", false},
     [LOG_LEVEL] = {"--log-level", false},
@@ -195,6 +197,9 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
     case TAG:
         settings->tags[node->tags_count++] = value;
         return true;
+    case TCP_ONLY:
+        node->tcp_only = true;
+        return true;
     case INSECURE:
         node->insecure = true;
         return true;
@@ -298,6 +303,7 @@ const struct weft_verb weft_verb_node = {
         "  --memory SIZE           for steps, as 4GiB (unlimited)\n"
         "  --tag TAG               what steps can ask for, as gpu; repeat\n"
         "  --spin on|off           look for messages a little longer before sleeping (on)\n"
+        "  --tcp-only              no Unix sockets with the processes of this host\n"
         "  --receive-budget SIZE   memory for messages that are arriving (1GiB)\n"
         "  --held-budget SIZE      memory for inputs of open requests (as --receive-budget)\n"
         "  --log-level LEVEL       debug, info, warning, error (info)\n"

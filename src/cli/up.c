@@ -14,12 +14,16 @@
 #include "cli/verbs.h"
 #include "node/pipelines.h"
 
-enum { WAIT, TIMEOUT, NODES, LOG_LEVEL, SPIN };
+enum { WAIT, TIMEOUT, NODES, LOG_LEVEL, SPIN, TCP_ONLY };
 
 static const struct weft_option options[] = {
-    [WAIT] = {"--wait", true},    [TIMEOUT] = {"--timeout", false},
-    [NODES] = {"--nodes", false}, [LOG_LEVEL] = {"--log-level", false},
-    [SPIN] = {"--spin", false},   {NULL, false},
+    [WAIT] = {"--wait", true},
+    [TIMEOUT] = {"--timeout", false},
+    [NODES] = {"--nodes", false},
+    [LOG_LEVEL] = {"--log-level", false},
+    [SPIN] = {"--spin", false},
+    [TCP_ONLY] = {"--tcp-only", true},
+    {NULL, false},
 };
 
 struct settings {
@@ -28,6 +32,7 @@ struct settings {
     uint64_t timeout_ms; /* 0 = for ever */
     uint64_t nodes;      /* 0 = as in the file */
     const char *log_level, *spin;
+    bool tcp_only;
 };
 
 /* --- reading --- */
@@ -261,6 +266,9 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
     case SPIN:
         settings->spin = walk->value;
         return weft_argument_word(walk, "--spin", switches, &index);
+    case TCP_ONLY:
+        settings->tcp_only = true;
+        return true;
     case WEFT_ARGUMENTS_WORD:
         if (settings->file != NULL) {
             weft_cli_usage(walk->verb, "takes one FILE, but got \"%s\" too", walk->value);
@@ -291,6 +299,7 @@ static int run(int count, char **arguments)
     struct up up = {.verb = &weft_verb_up,
                     .log_level = settings.log_level,
                     .spin = settings.spin,
+                    .tcp_only = settings.tcp_only,
                     .signals = -1};
     int code = bring_up(&up, &settings);
     up_fini(&up);
@@ -309,7 +318,8 @@ const struct weft_verb weft_verb_up = {
             "  --nodes 1            all models and pipelines in one process, at the gateway's "
             "address\n"
             "  --log-level LEVEL    of the nodes: debug, info, warning, error (info)\n"
-            "  --spin on|off        of the nodes (on)\n\n"
+            "  --spin on|off        of the nodes (on)\n"
+            "  --tcp-only           no Unix sockets between the nodes\n\n"
             "Logs and process numbers of a cluster in the background lie in\n"
             "$XDG_RUNTIME_DIR/weft/CLUSTER, or /tmp/weft-UID/CLUSTER. `weft down FILE` ends it.\n\n"
             "example:\n"

@@ -47,6 +47,7 @@ struct up {
     struct up_child *children; /* cluster->nodes_count of them */
     const char *log_level;     /* NULL = the nodes' default */
     const char *spin;
+    bool tcp_only;
     char *directory;  /* background: the run directory; else NULL */
     char **pipelines; /* names, which must be ready at the gateway */
     bool *pipelines_ready;

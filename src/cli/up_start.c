@@ -121,6 +121,9 @@ static void build(struct command *command, const struct up *up,
         add(command, "--insecure");
     }
     add_option(command, "--spin", up->spin);
+    if (up->tcp_only) {
+        add(command, "--tcp-only");
+    }
     add_option(command, "--log-level", up->log_level);
     add_number(command, "--ready-fd", (uint64_t)notice);
 }

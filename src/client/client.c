@@ -77,7 +77,8 @@ enum weft_status weft_client_new(const char *address, struct weft_client **ret_c
         status = weft_loop_new(NULL, &client->loop, error);
     }
     if (status == WEFT_OK) {
-        status = weft_link_new(client->loop, NULL, &client->link, error);
+        const struct weft_link_options near = {.tcp = {.same_host_sockets = true}};
+        status = weft_link_new(client->loop, &near, &client->link, error);
     }
     if (status == WEFT_OK) {
         status = weft_channel_open(client->link, address, NULL, &client->channel, error);

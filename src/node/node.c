@@ -89,7 +89,8 @@ static enum weft_status make_ground(struct weft_node *node, const struct weft_no
 {
     struct weft_loop_options loop = {.spin_off = options->spin == WEFT_NODE_SPIN_OFF};
     struct weft_link_options link = {.receive_budget_bytes = options->receive_budget_bytes,
-                                     .log = &node->log};
+                                     .log = &node->log,
+                                     .tcp = {.same_host_sockets = !options->tcp_only}};
     enum weft_status status = weft_loop_new(&loop, &node->loop, error);
     if (status == WEFT_OK) {
         status = node_watch(node, error);

@@ -31,7 +31,7 @@ static void finish_if_closed(struct weft_run *run);
 
 uint64_t come_in(struct weft_run *run)
 {
-    run->now_ns = weft_loop_now_ns();
+    run->now_ns = weft_loop_looked_ns(run->options.loop);
     return run->now_ns;
 }
 
@@ -187,6 +187,7 @@ static void run_free(struct weft_run *run)
     peers_free(run);
     pipelines_free(run);
     records_free(run);
+    outlines_free(&run->outlines);
     weft_node_info_fini(&run->self);
     free(run->name);
     free(run);

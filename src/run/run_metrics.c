@@ -163,14 +163,15 @@ void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint
 
 static const char *end_name(const struct record *record, uint32_t step)
 {
-    return step == WEFT_STEP_GATEWAY ? "" : record->steps[step].name;
+    return step == WEFT_STEP_GATEWAY ? "" : record->outline->steps[step].name;
 }
 
-void metrics_crossing(struct weft_run *run, const struct record *record,
-                      const struct record_edge *edge)
+void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge)
 {
-    const char *labels[] = {record->pipeline, end_name(record, edge->from_step),
-                            end_name(record, edge->to_step), edge->lane_used.text};
+    const struct outline_edge *way = &record->outline->edges[edge];
+    const char *labels[] = {record->outline->pipeline, end_name(record, way->from_step),
+                            end_name(record, way->to_step), record->edges[edge].lane_used.text};
     weft_metric_count(weft_metric_series(run->metrics.edge_values, labels), 1);
-    weft_metric_count(weft_metric_series(run->metrics.edge_bytes, labels), edge->raw_bytes);
+    weft_metric_count(weft_metric_series(run->metrics.edge_bytes, labels),
+                      record->edges[edge].raw_bytes);
 }

@@ -10,6 +10,7 @@
  */
 
 #include "base/list.h"
+#include "run/outline.h"
 #include "run/run.h"
 #include "sched/session.h"
 
@@ -42,21 +43,18 @@ struct pipeline_entry {
     uint64_t used; /* weft_run.pipelines_used when it was last asked for */
 };
 
-/* An edge of a request, as the record shows it. */
+/* What an edge of the outline carried in one request. */
 struct record_edge {
-    uint32_t from_step, from_output, to_step, to_input;
     bool known;  /* a report has said what it carried */
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
-    struct weft_label lane_asked, lane_used, codec;
-    char *value; /* the producer's name of it: a step's output, or the pipeline's input */
-    char *taken; /* the consumer's name of it: a step's input, or the pipeline's output */
+    struct weft_label lane_used, codec;
 };
 
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };
 
 struct record_step {
-    char *name, *model, *node;
+    char *node;
     enum record_step_state state;
     uint64_t start_ns, end_ns, bytes_in, bytes_out, model_generation;
     uint32_t pid, attempt;
@@ -67,16 +65,15 @@ struct record_step {
  * steps' nodes and the error. */
 struct record {
     struct weft_list link; /* in weft_run.records */
-    char *id, *pipeline, *version;
+    struct outline *outline;
+    char *id;
     struct weft_trace trace;
     uint64_t start_ns, end_ns; /* wall clock */
     uint64_t gateway_in_bytes, gateway_out_bytes;
     bool ended, settled;
     struct weft_error *error;
-    struct record_step *steps;
-    size_t steps_count;
+    struct record_step *steps; /* as many as the outline has, and in its order */
     struct record_edge *edges;
-    size_t edges_count;
 };
 
 struct weft_run_call {
@@ -119,6 +116,7 @@ struct weft_run {
     uint64_t pipelines_used;  /* counts how often an implicit one was asked for */
     uint64_t cluster_version; /* counts up when a node or its models change */
 
+    struct outlines outlines;
     struct weft_list records; /* oldest first */
     size_t records_count;
     struct run_metrics metrics;
@@ -187,8 +185,7 @@ void metrics_request(struct weft_run *run, const char *pipeline, enum weft_statu
 /* Takes the series of a node away. */
 void metrics_forget(struct weft_run *run, const char *node);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
-void metrics_crossing(struct weft_run *run, const struct record *record,
-                      const struct record_edge *edge);
+void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge);
 
 /* run_log.c: what happens to a request, with its trace; costs nothing where the level is off. */
 void log_task_started(const struct weft_run *run, const struct weft_task *task);

@@ -25,7 +25,8 @@ void pipelines_free(struct weft_run *run)
 
 void pipeline_released(void *context, const struct weft_pipeline *pipeline)
 {
-    (void)context;
+    struct weft_run *run = context;
+    outlines_forget(&run->outlines, pipeline);
     weft_pipeline_free((struct weft_pipeline *)pipeline);
 }
 

@@ -10,9 +10,10 @@ static void record_free(struct weft_run *run, struct record *record)
 {
     weft_list_remove(&record->link);
     run->records_count--;
-    for (size_t i = 0; i < record->steps_count; i++) {
+    for (size_t i = 0; i < record->outline->steps_count; i++) {
         free(record->steps[i].node);
     }
+    outline_unref(record->outline);
     weft_error_unref(record->error);
     free(record);
 }
@@ -37,101 +38,6 @@ static bool make_room(struct weft_run *run)
     return false;
 }
 
-/* A record and all that it says of its pipeline is one block: laid out once with block NULL, for
- * the size, and once in earnest. */
-struct layout {
-    char *block;
-    size_t used;
-};
-
-static void *part(struct layout *layout, size_t size_bytes)
-{
-    void *at = layout->block != NULL ? layout->block + layout->used : NULL;
-    layout->used += weft_padded(size_bytes);
-    return at;
-}
-
-static char *text(struct layout *layout, const char *from)
-{
-    size_t size_bytes = strlen(from) + 1;
-    char *at = part(layout, size_bytes);
-    return at != NULL ? memcpy(at, from, size_bytes) : NULL;
-}
-
-static struct record_step *lay_out_steps(struct layout *layout,
-                                         const struct weft_pipeline *pipeline)
-{
-    struct record_step *steps = part(layout, pipeline->steps_count * sizeof(*steps));
-    for (size_t i = 0; i < pipeline->steps_count; i++) {
-        struct record_step step = {
-            .name = text(layout, pipeline->steps[i].name),
-            .model = text(layout, pipeline->steps[i].model),
-        };
-        if (steps != NULL) {
-            steps[i] = step;
-        }
-    }
-    return steps;
-}
-
-static const char *producers_name(const struct weft_pipeline *pipeline,
-                                  const struct weft_pipeline_edge *edge)
-{
-    return edge->from_step == WEFT_STEP_GATEWAY
-               ? pipeline->inputs[edge->from_output].name
-               : pipeline->steps[edge->from_step].outputs[edge->from_output];
-}
-
-static const char *consumers_name(const struct weft_pipeline *pipeline,
-                                  const struct weft_pipeline_edge *edge)
-{
-    return edge->to_step == WEFT_STEP_GATEWAY
-               ? pipeline->outputs[edge->to_input].name
-               : pipeline->steps[edge->to_step].inputs[edge->to_input].name;
-}
-
-static struct record_edge *lay_out_edges(struct layout *layout,
-                                         const struct weft_pipeline *pipeline,
-                                         const struct weft_pipeline_edge *from, size_t count)
-{
-    struct record_edge *edges = part(layout, count * sizeof(*edges));
-    for (size_t i = 0; i < count; i++) {
-        struct record_edge edge = {
-            .value = text(layout, producers_name(pipeline, &from[i])),
-            .taken = text(layout, consumers_name(pipeline, &from[i])),
-            .from_step = from[i].from_step,
-            .from_output = from[i].from_output,
-            .to_step = from[i].to_step,
-            .to_input = from[i].to_input,
-            .lane_asked = weft_label_of(from[i].lane != NULL ? from[i].lane : "auto"),
-        };
-        if (edges != NULL) {
-            edges[i] = edge;
-        }
-    }
-    return edges;
-}
-
-static struct record *lay_out(struct layout *layout, const struct weft_pipeline *pipeline,
-                              const struct weft_pipeline_edge *edges, size_t edges_count,
-                              const char *id)
-{
-    struct record *record = part(layout, sizeof(*record));
-    struct record content = {
-        .id = text(layout, id),
-        .pipeline = text(layout, pipeline->name),
-        .version = text(layout, pipeline->version),
-        .steps = lay_out_steps(layout, pipeline),
-        .steps_count = pipeline->steps_count,
-        .edges = lay_out_edges(layout, pipeline, edges, edges_count),
-        .edges_count = edges_count,
-    };
-    if (record != NULL) {
-        *record = content;
-    }
-    return record;
-}
-
 /* Only requests that have a name can be asked about afterwards. NULL without memory, too: a record
  * is a courtesy. */
 struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipeline,
@@ -141,18 +47,22 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
         (run->records_count >= WEFT_RUN_RECORDS_MAX && !make_room(run))) {
         return NULL;
     }
-    cleanup_free struct weft_pipeline_edge *edges = NULL;
-    size_t edges_count = 0;
-    if (weft_pipeline_edges(pipeline, &edges, &edges_count, NULL) != WEFT_OK) {
+    struct outline *outline = outline_take(&run->outlines, pipeline);
+    if (outline == NULL) {
         return NULL;
     }
-    struct layout layout = {0};
-    (void)lay_out(&layout, pipeline, edges, edges_count, id);
-    layout = (struct layout){.block = malloc(layout.used)};
-    if (layout.block == NULL) {
+    size_t steps_bytes = outline->steps_count * sizeof(struct record_step);
+    size_t edges_bytes = outline->edges_count * sizeof(struct record_edge);
+    size_t id_bytes = strlen(id) + 1;
+    struct record *record = weft_zeroed(sizeof(*record) + steps_bytes + edges_bytes + id_bytes);
+    if (record == NULL) {
+        outline_unref(outline);
         return NULL;
     }
-    struct record *record = lay_out(&layout, pipeline, edges, edges_count, id);
+    record->outline = outline;
+    record->steps = (struct record_step *)(record + 1);
+    record->edges = (struct record_edge *)(record->steps + outline->steps_count);
+    record->id = memcpy(record->edges + outline->edges_count, id, id_bytes);
     record->trace = *trace;
     record->start_ns = wall_ns(run);
     weft_list_append(&run->records, &record->link);
@@ -162,14 +72,14 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
 
 void record_placed(struct record *record, const struct weft_request *request)
 {
-    for (size_t i = 0; i < record->steps_count; i++) {
+    for (size_t i = 0; i < record->outline->steps_count; i++) {
         if (record->steps[i].node == NULL) {
             record->steps[i].node = strdup(request->step_nodes[i]);
         }
     }
 }
 
-static bool goes_to(const struct record *record, const struct record_edge *edge, const char *node,
+static bool goes_to(const struct record *record, const struct outline_edge *edge, const char *node,
                     const char *gateway)
 {
     if (edge->to_step == WEFT_STEP_GATEWAY) {
@@ -185,10 +95,11 @@ static void note_crossing(struct weft_run *run, struct record *record, uint32_t 
                           const struct weft_report_transfer *transfer)
 {
     bool first = true;
-    for (size_t i = 0; i < record->edges_count; i++) {
+    for (size_t i = 0; i < record->outline->edges_count; i++) {
+        const struct outline_edge *way = &record->outline->edges[i];
         struct record_edge *edge = &record->edges[i];
-        if (edge->from_step != from_step || edge->from_output != from_output ||
-            !goes_to(record, edge, node, gateway)) {
+        if (way->from_step != from_step || way->from_output != from_output ||
+            !goes_to(record, way, node, gateway)) {
             continue;
         }
         edge->known = true;
@@ -198,7 +109,7 @@ static void note_crossing(struct weft_run *run, struct record *record, uint32_t 
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
         edge->lane_used = transfer->lane_used;
         edge->codec = transfer->codec;
-        metrics_crossing(run, record, edge);
+        metrics_crossing(run, record, i);
         first = false;
     }
 }
@@ -223,7 +134,7 @@ void record_report(struct weft_run *run, struct record *record, const struct wef
                    const struct weft_report *report)
 {
     record_placed(record, request);
-    if (report->step >= record->steps_count) {
+    if (report->step >= record->outline->steps_count) {
         return;
     }
     struct record_step *step = &record->steps[report->step];
@@ -268,12 +179,13 @@ static void member(struct weft_text *text, const char *name, const char *value)
     weft_text_append_string(text, ",");
 }
 
-static void write_step(struct weft_text *text, const struct record_step *step)
+static void write_step(struct weft_text *text, const struct outline_step *outline,
+                       const struct record_step *step)
 {
     static const char *const states[] = {"waiting", "started", "finished", "failed"};
     weft_text_append_string(text, "{");
-    member(text, "step", step->name);
-    member(text, "model", step->model);
+    member(text, "step", outline->name);
+    member(text, "model", outline->model);
     member(text, "node", step->node);
     member(text, "state", states[step->state]);
     weft_text_printf(text,
@@ -286,18 +198,19 @@ static void write_step(struct weft_text *text, const struct record_step *step)
 
 static const char *step_name(const struct record *record, uint32_t step)
 {
-    return step == WEFT_STEP_GATEWAY ? "" : record->steps[step].name;
+    return step == WEFT_STEP_GATEWAY ? "" : record->outline->steps[step].name;
 }
 
-static void write_edge(struct weft_text *text, const struct record *record,
-                       const struct record_edge *edge)
+static void write_edge(struct weft_text *text, const struct record *record, size_t index)
 {
+    const struct outline_edge *way = &record->outline->edges[index];
+    const struct record_edge *edge = &record->edges[index];
     weft_text_append_string(text, "{");
-    member(text, "producer", step_name(record, edge->from_step));
-    member(text, "consumer", step_name(record, edge->to_step));
-    member(text, "value", edge->value);
-    member(text, "taken_as", edge->taken);
-    member(text, "lane_asked", edge->lane_asked.text);
+    member(text, "producer", step_name(record, way->from_step));
+    member(text, "consumer", step_name(record, way->to_step));
+    member(text, "value", way->value);
+    member(text, "taken_as", way->taken);
+    member(text, "lane_asked", way->lane_asked);
     member(text, "lane_used", edge->lane_used.text);
     member(text, "codec", edge->codec.text);
     weft_text_printf(text,
@@ -325,8 +238,8 @@ static void write_record(struct weft_text *text, const struct record *record)
 {
     weft_text_append_string(text, "{");
     member(text, "id", record->id);
-    member(text, "pipeline", record->pipeline);
-    member(text, "version", record->version);
+    member(text, "pipeline", record->outline->pipeline);
+    member(text, "version", record->outline->version);
     if (weft_trace_is_set(&record->trace)) {
         char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
         weft_trace_format(&record->trace, traceparent);
@@ -342,14 +255,14 @@ static void write_record(struct weft_text *text, const struct record *record)
                      "},\"steps\":[",
                      record->settled ? "true" : "false", record->start_ns, record->end_ns,
                      record->gateway_in_bytes, record->gateway_out_bytes);
-    for (size_t i = 0; i < record->steps_count; i++) {
+    for (size_t i = 0; i < record->outline->steps_count; i++) {
         weft_text_append_string(text, i > 0 ? "," : "");
-        write_step(text, &record->steps[i]);
+        write_step(text, &record->outline->steps[i], &record->steps[i]);
     }
     weft_text_append_string(text, "],\"edges\":[");
-    for (size_t i = 0; i < record->edges_count; i++) {
+    for (size_t i = 0; i < record->outline->edges_count; i++) {
         weft_text_append_string(text, i > 0 ? "," : "");
-        write_edge(text, record, &record->edges[i]);
+        write_edge(text, record, i);
     }
     weft_text_append_string(text, "]");
     if (record->error != NULL) {

@@ -52,7 +52,6 @@ void weft_worker_free(struct weft_worker *worker)
     HASH_ITER (hh, worker->plans, plan, next_plan) {
         worker_plan_free(worker, plan);
     }
-    HASH_CLEAR(hh, worker->ended_map);
     weft_needs_fini(&(struct weft_needs){.tags = worker->resources.tags,
                                          .tags_count = worker->resources.tags_count});
     free(worker);

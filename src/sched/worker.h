@@ -31,9 +31,6 @@ enum { WEFT_WORKER_PLANS_MAX = 4096 };
 #define WEFT_WORKER_CONSTANTS_MAX_BYTES (UINT64_C(1) << 30)
 /* Requests of which a worker holds inputs. Beyond it new ones fail with RESOURCE_EXHAUSTED. */
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
-/* Ended requests that a worker remembers, so that a value that arrives late, by another way, finds
- * no new home. */
-enum { WEFT_WORKER_ENDED_MAX = 4096 };
 /* Running longer than this is reported as started: short tasks would only double the messages. */
 #define WEFT_WORKER_STARTED_AFTER_NS (50 * WEFT_NS_PER_MS)
 /* Reports may wait so long for others: they are not on anybody's critical path. */

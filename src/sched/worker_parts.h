@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "sched/ended_requests.h"
 #include "sched/machine.h"
 #include "sched/worker.h"
 
@@ -78,11 +79,6 @@ struct pending_report {
  * request. */
 enum { WEFT_WORKER_SPARE_REPORTS = 64 };
 
-struct ended_request {
-    struct weft_request_id request;
-    UT_hash_handle hh;
-};
-
 struct weft_worker {
     struct weft_worker_host host;
     struct weft_resources resources;
@@ -100,9 +96,7 @@ struct weft_worker {
     struct weft_list running; /* by start */
     size_t running_count;
 
-    struct ended_request *ended_map;
-    struct ended_request ended[WEFT_WORKER_ENDED_MAX]; /* a ring */
-    size_t ended_next;
+    struct weft_ended_requests ended;
 
     struct weft_list reports; /* of pending_report */
     size_t reports_count;

@@ -5,29 +5,6 @@
 #include "base/zeroed.h"
 #include "sched/worker_parts.h"
 
-static void remember_ended(struct weft_worker *worker, struct weft_request_id request)
-{
-    struct ended_request *known = NULL;
-    HASH_FIND(hh, worker->ended_map, &request, sizeof(request), known);
-    if (known != NULL) {
-        return;
-    }
-    struct ended_request *slot = &worker->ended[worker->ended_next];
-    worker->ended_next = (worker->ended_next + 1) % WEFT_WORKER_ENDED_MAX;
-    if (weft_map_added(slot)) {
-        HASH_DEL(worker->ended_map, slot);
-    }
-    *slot = (struct ended_request){.request = request};
-    HASH_ADD(hh, worker->ended_map, request, sizeof(slot->request), slot);
-}
-
-static bool has_ended(struct weft_worker *worker, struct weft_request_id request)
-{
-    struct ended_request *known = NULL;
-    HASH_FIND(hh, worker->ended_map, &request, sizeof(request), known);
-    return known != NULL;
-}
-
 /* Whether the node may send a request of that plan something: inputs come from the gateway, all
  * else from whoever takes part. */
 static bool may_deliver(const struct plan *plan, const struct weft_deliver *deliver,
@@ -147,7 +124,7 @@ void run_settle(struct weft_worker *worker, struct run *run)
         return;
     }
     struct plan *plan = run->plan;
-    remember_ended(worker, run->request);
+    weft_ended_requests_add(&worker->ended, run->request);
     HASH_DEL(worker->runs, run);
     worker->runs_count--;
     run_free(run);
@@ -186,7 +163,7 @@ static void refuse_run(struct weft_worker *worker, struct plan *plan,
     } else {
         (void)weft_error_set_out_of_memory(&error);
     }
-    remember_ended(worker, deliver->request);
+    weft_ended_requests_add(&worker->ended, deliver->request);
     report_failed(worker, plan, deliver->request, plan->content.tasks[0].step, deliver->attempt,
                   error, now_ns);
 }
@@ -196,7 +173,7 @@ void worker_deliver(struct weft_worker *worker, struct weft_deliver *deliver, co
 {
     struct plan *plan = worker_plan_find(worker, deliver->request.gateway, deliver->plan);
     if (plan == NULL || !may_deliver(plan, deliver, node) || !is_for(plan, deliver) ||
-        has_ended(worker, deliver->request)) {
+        weft_ended_requests_has(&worker->ended, deliver->request)) {
         return;
     }
     struct run *run = NULL;
@@ -223,7 +200,7 @@ void worker_cancel(struct weft_worker *worker, const struct weft_cancel *cancel,
     if (plan == NULL || !plan_is_from(plan, node)) {
         return; /* without its plan nothing of the request can begin here */
     }
-    remember_ended(worker, cancel->request);
+    weft_ended_requests_add(&worker->ended, cancel->request);
     if (run != NULL && !run->dropped) {
         run_drop(worker, run);
     }

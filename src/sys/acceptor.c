@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/same_host.h"
 #include "sys/tcp.h"
 
 enum {
@@ -19,10 +20,19 @@ enum {
     TROUBLE_PAUSE_MS = 100,
 };
 
-struct weft_acceptor {
-    struct weft_loop *loop;
+/* A door has two where the processes of its host come in by a socket of their own. */
+enum { EARS_MAX = 2 };
+
+struct ear {
     uv_poll_t poll;
     int socket;
+    struct weft_acceptor *acceptor;
+};
+
+struct weft_acceptor {
+    struct weft_loop *loop;
+    struct ear ears[EARS_MAX];
+    size_t ears_count;
     int reserve; /* a descriptor to give up when there are no more, so that a client can be refused
                   */
     bool paused;
@@ -43,7 +53,12 @@ static void take(struct weft_acceptor *acceptor, int fd, const struct weft_addre
 {
     struct weft_error *error = NULL;
     struct weft_tcp *tcp = NULL;
-    weft_tcp_tune(fd, peer, &acceptor->options);
+    if (peer->socket_address.ss_family != AF_UNIX) {
+        weft_tcp_tune(fd, peer, &acceptor->options);
+    } else if (!weft_same_host_welcome(fd)) {
+        close(fd); /* it may come by TCP like everybody */
+        return;
+    }
     if (weft_tcp_new(acceptor->loop, fd, &tcp, &error) != WEFT_OK) {
         close(fd);
         acceptor->handler->troubled(acceptor->context, error);
@@ -56,8 +71,16 @@ static void take(struct weft_acceptor *acceptor, int fd, const struct weft_addre
 
 static void start(struct weft_acceptor *acceptor);
 
-static void trouble(struct weft_acceptor *acceptor, int number)
+static void stop(struct weft_acceptor *acceptor)
 {
+    for (size_t i = 0; i < acceptor->ears_count; i++) {
+        uv_poll_stop(&acceptor->ears[i].poll);
+    }
+}
+
+static void trouble(struct ear *ear, int number)
+{
+    struct weft_acceptor *acceptor = ear->acceptor;
     struct weft_error *error = NULL;
     weft_error_set(&error, WEFT_RESOURCE_EXHAUSTED, "a connection can't be accepted: %s",
                    strerror(number));
@@ -65,13 +88,13 @@ static void trouble(struct weft_acceptor *acceptor, int number)
         /* The client would hang in the backlog and the poll would spin: refuse it with the
          * descriptor kept for that. */
         close(acceptor->reserve);
-        int refused = accept4(acceptor->socket, NULL, NULL, SOCK_CLOEXEC);
+        int refused = accept4(ear->socket, NULL, NULL, SOCK_CLOEXEC);
         if (refused >= 0) {
             close(refused);
         }
         acceptor->reserve = open_reserve();
     }
-    uv_poll_stop(&acceptor->poll);
+    stop(acceptor);
     if (weft_timer_set(&acceptor->retry, weft_loop_now_ns() + TROUBLE_PAUSE_MS * WEFT_NS_PER_MS) !=
         WEFT_OK) {
         start(acceptor); /* no memory for a pause: go on at once */
@@ -102,20 +125,21 @@ static bool is_the_clients(int number)
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
-    struct weft_acceptor *acceptor = poll->data;
+    struct ear *ear = poll->data;
+    struct weft_acceptor *acceptor = ear->acceptor;
     (void)status;
     (void)events;
     weft_loop_arrived(acceptor->loop, NULL);
     for (int i = 0; i < ACCEPTS_PER_TURN && !acceptor->closed && !acceptor->paused; i++) {
         struct weft_address peer = {.length = sizeof(peer.socket_address)};
-        int fd = accept4(acceptor->socket, (struct sockaddr *)&peer.socket_address, &peer.length,
+        int fd = accept4(ear->socket, (struct sockaddr *)&peer.socket_address, &peer.length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             take(acceptor, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (!is_the_clients(errno)) {
-            trouble(acceptor, errno);
+            trouble(ear, errno);
             return;
         }
     }
@@ -123,8 +147,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static void start(struct weft_acceptor *acceptor)
 {
-    if (!acceptor->closed && !acceptor->paused) {
-        uv_poll_start(&acceptor->poll, UV_READABLE, on_poll);
+    for (size_t i = 0; !acceptor->closed && !acceptor->paused && i < acceptor->ears_count; i++) {
+        uv_poll_start(&acceptor->ears[i].poll, UV_READABLE, on_poll);
     }
 }
 
@@ -185,6 +209,22 @@ static enum weft_status bind_failed(const char *address, int number, struct weft
     return status;
 }
 
+/* Takes the socket. */
+static int add_ear(struct weft_acceptor *acceptor, int socket)
+{
+    struct ear *ear = &acceptor->ears[acceptor->ears_count];
+    int failure = uv_poll_init(weft_loop_uv(acceptor->loop), &ear->poll, socket);
+    if (failure != 0) {
+        close(socket);
+        return failure;
+    }
+    ear->poll.data = ear;
+    ear->socket = socket;
+    ear->acceptor = acceptor;
+    acceptor->ears_count++;
+    return 0;
+}
+
 enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
                                  const struct weft_tcp_options *options,
                                  const struct weft_acceptor_handler *handler, void *context,
@@ -199,26 +239,30 @@ enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
     if (acceptor == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    acceptor->socket = bind_and_listen(&asked, &acceptor->address);
-    if (acceptor->socket < 0) {
+    int door = bind_and_listen(&asked, &acceptor->address);
+    if (door < 0) {
         status = bind_failed(address, errno, error);
         free(acceptor);
         return status;
     }
-    int failure = uv_poll_init(weft_loop_uv(loop), &acceptor->poll, acceptor->socket);
+    acceptor->loop = loop;
+    int failure = add_ear(acceptor, door);
     if (failure != 0) {
-        close(acceptor->socket);
         free(acceptor);
         return weft_error_set(error, WEFT_INTERNAL, "a door can't be watched: %s",
                               uv_strerror(failure));
     }
-    acceptor->poll.data = acceptor;
-    acceptor->loop = loop;
     acceptor->options = options != NULL ? *options : (struct weft_tcp_options){0};
     acceptor->handler = handler;
     acceptor->context = context;
     acceptor->reserve = open_reserve();
     weft_timer_init(&acceptor->retry, loop, on_retry, acceptor);
+    int near = acceptor->options.same_host_sockets
+                   ? weft_same_host_listen(&acceptor->address, BACKLOG)
+                   : -1;
+    if (near >= 0) {
+        (void)add_ear(acceptor, near); /* where it can't be watched, TCP does */
+    }
     start(acceptor);
     *ret_acceptor = acceptor;
     return WEFT_OK;
@@ -233,7 +277,7 @@ void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused)
 {
     acceptor->paused = paused;
     if (paused) {
-        uv_poll_stop(&acceptor->poll);
+        stop(acceptor);
     } else if (!weft_timer_is_set(&acceptor->retry)) {
         start(acceptor);
     }
@@ -241,7 +285,11 @@ void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused)
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct ear *ear = handle->data;
+    struct weft_acceptor *acceptor = ear->acceptor;
+    if (--acceptor->ears_count == 0) {
+        free(acceptor);
+    }
 }
 
 void weft_acceptor_close(struct weft_acceptor *acceptor)
@@ -251,8 +299,10 @@ void weft_acceptor_close(struct weft_acceptor *acceptor)
     }
     acceptor->closed = true;
     weft_timer_cancel(&acceptor->retry);
-    uv_close((uv_handle_t *)&acceptor->poll, on_closed);
-    close(acceptor->socket);
+    for (size_t i = 0; i < acceptor->ears_count; i++) {
+        uv_close((uv_handle_t *)&acceptor->ears[i].poll, on_closed);
+        close(acceptor->ears[i].socket);
+    }
     if (acceptor->reserve >= 0) {
         close(acceptor->reserve);
     }

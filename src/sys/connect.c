@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "sys/resolve.h"
+#include "sys/same_host.h"
 #include "sys/tcp.h"
 
 struct weft_connect {
@@ -86,36 +87,47 @@ static int connect_to(int fd, const struct weft_address *address)
     return connect(fd, (const struct sockaddr *)&address->socket_address, address->length);
 }
 
-static enum weft_status try_address(struct weft_connect *attempt,
-                                    const struct weft_address *address, struct weft_error **error)
+/* An end of a connection that is made or under way; takes the socket. */
+static enum weft_status watch(struct weft_connect *attempt, int fd,
+                              const struct weft_address *address, struct weft_error **error)
 {
-    int fd =
-        socket(address->socket_address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "no socket: %s", strerror(errno));
-    }
-    weft_tcp_tune(fd, address, &attempt->options);
     enum weft_status status = weft_tcp_new(attempt->loop, fd, &attempt->tcp, error);
     if (status != WEFT_OK) {
         close(fd);
         return status;
     }
     attempt->tcp->stream.peer = *address;
+    /* Also where it succeeded at once: an event tells, so `done` never comes from inside a call. */
+    status = weft_tcp_await_connect(attempt->tcp, on_connected, attempt, error);
+    if (status != WEFT_OK) {
+        drop_socket(attempt);
+    }
+    return status;
+}
+
+static enum weft_status try_address(struct weft_connect *attempt,
+                                    const struct weft_address *address, struct weft_error **error)
+{
+    int near = attempt->options.same_host_sockets ? weft_same_host_connect(address) : -1;
+    if (near >= 0) {
+        return watch(attempt, near, address, error);
+    }
+    cleanup_close int fd =
+        socket(address->socket_address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "no socket: %s", strerror(errno));
+    }
+    weft_tcp_tune(fd, address, &attempt->options);
     int failed = 0;
     do {
         failed = connect_to(fd, address);
     } while (failed != 0 && errno == EINTR);
     if (failed != 0 && errno != EINPROGRESS) {
-        status = weft_error_set(error, WEFT_UNAVAILABLE, "%s", strerror(errno));
-    } else {
-        /* Also where it succeeded at once: an event tells, so `done` never comes from inside a
-         * call. */
-        status = weft_tcp_await_connect(attempt->tcp, on_connected, attempt, error);
+        return weft_error_set(error, WEFT_UNAVAILABLE, "%s", strerror(errno));
     }
-    if (status != WEFT_OK) {
-        drop_socket(attempt);
-    }
-    return status;
+    int connecting = fd;
+    fd = -1;
+    return watch(attempt, connecting, address, error);
 }
 
 static void try_next(struct weft_connect *attempt)

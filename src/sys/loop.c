@@ -32,8 +32,12 @@ uint64_t weft_loop_now_ns(void)
     return (uint64_t)now.tv_sec * WEFT_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-uint64_t weft_loop_looked_ns(const struct weft_loop *loop)
+uint64_t weft_loop_looked_ns(struct weft_loop *loop)
 {
+    if (loop->now_is_stale) {
+        loop->now_ns = weft_loop_now_ns();
+        loop->now_is_stale = false;
+    }
     return loop->now_ns;
 }
 
@@ -327,11 +331,7 @@ void weft_loop_arrived(struct weft_loop *loop, struct weft_hot *hot)
     if (hot == NULL) {
         return;
     }
-    if (loop->now_is_stale) {
-        loop->now_ns = weft_loop_now_ns();
-        loop->now_is_stale = false;
-    }
-    hot->traffic_ns = loop->now_ns;
+    hot->traffic_ns = weft_loop_looked_ns(loop);
     weft_spin_traffic(&loop->spin, loop->now_ns);
     if (weft_list_is_empty(&hot->link) && loop->hot_count < HOT_MAX) {
         weft_list_append(&loop->hot, &hot->link);

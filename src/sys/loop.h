@@ -67,8 +67,9 @@ void weft_loop_free(struct weft_loop *loop);
 /* The monotonic clock, read anew at each call. Any thread. */
 uint64_t weft_loop_now_ns(void);
 /* When the loop last looked: at what arrived in this turn, or at the turn itself. Older than the
- * clock by what was done since, and for nothing; for what is counted in milliseconds. */
-uint64_t weft_loop_looked_ns(const struct weft_loop *loop);
+ * clock by what was done since, and nearly for nothing; for what is counted in milliseconds. The
+ * loop's thread. */
+uint64_t weft_loop_looked_ns(struct weft_loop *loop);
 /* weft_loop_now_ns for those who are handed a clock. The context is not used. */
 struct weft_clock weft_loop_clock(void);
 /* Whether this thread is the one that runs the loop. Any thread. */

@@ -94,6 +94,9 @@ struct weft_tcp_options {
     const char *congestion; /* NULL = "reno" within one host, the system's elsewhere */
     size_t send_buffer_bytes;
     size_t receive_buffer_bytes;
+    /* Doors also listen on, and connections first try, the Unix socket of their address: processes
+     * of one host and user then speak without TCP between them (ADR 10). */
+    bool same_host_sockets;
 };
 
 struct weft_connect;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <endian.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -59,17 +60,27 @@ static inline bool read_varint(struct weft_protobuf_reader *reader, uint64_t *re
     return read_long_varint(reader, ret_value);
 }
 
-static bool read_fixed(struct weft_protobuf_reader *reader, size_t size_bytes, uint64_t *ret_value)
+static bool read_fixed64(struct weft_protobuf_reader *reader, uint64_t *ret_value)
 {
-    if ((size_t)(reader->end - reader->at) < size_bytes) {
+    uint64_t little = 0;
+    if ((size_t)(reader->end - reader->at) < sizeof(little)) {
         return fail(reader, "is cut short");
     }
-    uint64_t value = 0;
-    for (size_t i = 0; i < size_bytes; i++) {
-        value |= (uint64_t)reader->at[i] << (8 * i);
+    memcpy(&little, reader->at, sizeof(little));
+    reader->at += sizeof(little);
+    *ret_value = le64toh(little);
+    return true;
+}
+
+static bool read_fixed32(struct weft_protobuf_reader *reader, uint64_t *ret_value)
+{
+    uint32_t little = 0;
+    if ((size_t)(reader->end - reader->at) < sizeof(little)) {
+        return fail(reader, "is cut short");
     }
-    reader->at += size_bytes;
-    *ret_value = value;
+    memcpy(&little, reader->at, sizeof(little));
+    reader->at += sizeof(little);
+    *ret_value = le32toh(little);
     return true;
 }
 
@@ -94,9 +105,9 @@ static bool read_content(struct weft_protobuf_reader *reader, struct weft_protob
     case WEFT_PROTOBUF_VARINT:
         return read_varint(reader, &field->integer);
     case WEFT_PROTOBUF_FIXED64:
-        return read_fixed(reader, 8, &field->integer);
+        return read_fixed64(reader, &field->integer);
     case WEFT_PROTOBUF_FIXED32:
-        return read_fixed(reader, 4, &field->integer);
+        return read_fixed32(reader, &field->integer);
     case WEFT_PROTOBUF_LENGTH:
         return read_length(reader, field);
     }

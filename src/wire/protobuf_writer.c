@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <endian.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -91,11 +92,18 @@ static inline uint64_t tag(uint32_t number, enum weft_protobuf_wire wire)
 static void put_two(struct weft_protobuf_writer *writer, uint64_t first, uint64_t second)
 {
     uint8_t *at = reserve(writer, 2 * VARINT_MAX_BYTES);
-    if (at != NULL) {
-        size_t size_bytes = varint(first, at);
-        size_bytes += varint(second, at + size_bytes);
-        writer->small_bytes += size_bytes;
+    if (at == NULL) {
+        return;
     }
+    if ((first | second) < 0x80) { /* most are */
+        at[0] = (uint8_t)first;
+        at[1] = (uint8_t)second;
+        writer->small_bytes += 2;
+        return;
+    }
+    size_t size_bytes = varint(first, at);
+    size_bytes += varint(second, at + size_bytes);
+    writer->small_bytes += size_bytes;
 }
 
 void weft_protobuf_put_uint64(struct weft_protobuf_writer *writer, uint32_t number, uint64_t value)
@@ -113,9 +121,8 @@ void weft_protobuf_put_fixed64(struct weft_protobuf_writer *writer, uint32_t num
     uint8_t *at = reserve(writer, VARINT_MAX_BYTES + sizeof(value));
     if (at != NULL) {
         size_t size_bytes = varint(tag(number, WEFT_PROTOBUF_FIXED64), at);
-        for (size_t i = 0; i < sizeof(value); i++) {
-            at[size_bytes + i] = (uint8_t)(value >> (8 * i));
-        }
+        uint64_t little = htole64(value);
+        memcpy(at + size_bytes, &little, sizeof(little));
         writer->small_bytes += size_bytes + sizeof(value);
     }
 }

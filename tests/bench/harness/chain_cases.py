@@ -37,7 +37,7 @@ def chain(bench, placement):
 
     def weft():
         command = [bench.weft("call-client"), "--address", first.address, "--oip", "chain,payload,UINT8", "--size",
-                   PAYLOAD_BYTES, "--calls", calls, "--warmup", warmup]
+                   PAYLOAD_BYTES, "--calls", calls, "--warmup", warmup, "--same-host"]
         return run_json(command, client_cpu)["p50_ns"] / 1000
 
     def tcp():

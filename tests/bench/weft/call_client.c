@@ -3,7 +3,8 @@
  * Weft's client in every case: one unary call after another over one channel, each timed from the
  * call to its answer. The message is an EchoMessage, or with --oip MODEL,INPUT,DATATYPE a
  * ModelInferRequest whose raw tensor is sent from where it lies. The first answer is checked to
- * carry the payload, unless --small-answer says that it does not.
+ * carry the payload, unless --small-answer says that it does not. --same-host takes the short way
+ * to a node of this host where there is one, as `weft run` does; else the call goes over TCP.
  */
 #include "link/grpc_client.h"
 #include "oip_message.h"
@@ -24,6 +25,7 @@ struct caller {
     struct weft_slice message[2]; /* what stands before the payload, and the payload */
     uint8_t head[OIP_REQUEST_HEAD_MAX];
     bool small_answer;
+    struct weft_link_options link;
     size_t warmup, total, done;
     uint64_t started_ns;
     struct samples samples;
@@ -118,13 +120,10 @@ static void make_message(struct caller *caller, char *oip_names, size_t payload_
 static const char *read_options(struct caller *caller, int count, char **arguments)
 {
     static const struct option table[] = {
-        {"address", required_argument, NULL, 'a'},
-        {"size", required_argument, NULL, 's'},
-        {"calls", required_argument, NULL, 'c'},
-        {"warmup", required_argument, NULL, 'w'},
-        {"oip", required_argument, NULL, 'o'},
-        {"small-answer", no_argument, NULL, 'm'},
-        {NULL, 0, NULL, 0},
+        {"address", required_argument, NULL, 'a'}, {"size", required_argument, NULL, 's'},
+        {"calls", required_argument, NULL, 'c'},   {"warmup", required_argument, NULL, 'w'},
+        {"oip", required_argument, NULL, 'o'},     {"small-answer", no_argument, NULL, 'm'},
+        {"same-host", no_argument, NULL, 'h'},     {NULL, 0, NULL, 0},
     };
     const char *address = NULL;
     char *oip_names = NULL;
@@ -151,6 +150,9 @@ static const char *read_options(struct caller *caller, int count, char **argumen
         case 'm':
             caller->small_answer = true;
             break;
+        case 'h':
+            caller->link.tcp.same_host_sockets = true;
+            break;
         default:
             wrong = true;
         }
@@ -158,8 +160,7 @@ static const char *read_options(struct caller *caller, int count, char **argumen
     if (wrong || address == NULL) {
         fprintf(stderr,
                 "usage: %s --address HOST:PORT [--oip MODEL,INPUT,DATATYPE] [--small-answer] "
-                "[--size BYTES] "
-                "[--calls N] [--warmup N]\n",
+                "[--same-host] [--size BYTES] [--calls N] [--warmup N]\n",
                 arguments[0]);
         exit(2);
     }
@@ -178,7 +179,7 @@ int main(int count, char **arguments)
     struct weft_link *link = NULL;
     const char *address = read_options(&caller, count, arguments);
     if (weft_loop_new(NULL, &caller.loop, &error) != WEFT_OK ||
-        weft_link_new(caller.loop, NULL, &link, &error) != WEFT_OK ||
+        weft_link_new(caller.loop, &caller.link, &link, &error) != WEFT_OK ||
         weft_channel_open(link, address, NULL, &caller.channel, &error) != WEFT_OK)
         fail(address, error);
     start(&caller);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEFT_RUN_OUTLINE_H
+#define WEFT_RUN_OUTLINE_H
+
+/*
+ * What the records of all requests of one pipeline have in common: the names of its steps and where
+ * its edges lead. Made at the pipeline's first request and shared, so that a record holds numbers
+ * only; it outlives the pipeline where a record does. Immutable but for the count; the loop's
+ * thread.
+ */
+
+#include "base/map.h"
+#include "base/message.h"
+#include "plan/pipeline.h"
+
+struct outline_step {
+    const char *name, *model;
+};
+
+struct outline_edge {
+    uint32_t from_step, from_output, to_step, to_input;
+    const char *lane_asked;
+    const char *value; /* the producer's name of it: a step's output, or the pipeline's input */
+    const char *taken; /* the consumer's name of it: a step's input, or the pipeline's output */
+};
+
+struct outline {
+    const struct weft_pipeline *of; /* the key; not looked into */
+    UT_hash_handle hh;
+    size_t references;
+    const char *pipeline, *version;
+    const struct outline_step *steps;
+    size_t steps_count;
+    const struct outline_edge *edges;
+    size_t edges_count;
+};
+
+struct outlines {
+    struct outline *by_pipeline;
+};
+
+/* A reference to the pipeline's outline; NULL without memory. */
+struct outline *outline_take(struct outlines *outlines, const struct weft_pipeline *pipeline);
+void outline_unref(struct outline *outline);
+/* The pipeline is no more: another may come to lie where it was. */
+void outlines_forget(struct outlines *outlines, const struct weft_pipeline *pipeline);
+void outlines_free(struct outlines *outlines);
+
+#endif
