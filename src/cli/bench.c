@@ -55,7 +55,7 @@ static enum weft_status describe(const struct bench *bench, struct weft_model_in
     }
     return bench->http
                ? weft_client_describe_http(client, bench->model, bench->version, ret_info, error)
-               : weft_client_describe(client, bench->model, bench->version, ret_info, error);
+               : weft_client_describe(client, bench->model, bench->version, 0, ret_info, error);
 }
 
 /* What was given, and something random for the rest. */

@@ -31,8 +31,8 @@ struct weft_verb {
 
 /* The exit code that fits an error. */
 int weft_exit_code(const struct weft_error *error);
-/* Writes "weft VERB: sentence: cause" and the hint to standard error; returns the exit code that
- * fits. */
+/* Writes "weft VERB: sentence: cause" and the hint to standard error, with the pipeline, step and
+ * node that the sentence leaves out in front; returns the exit code that fits. */
 int weft_cli_fail(const struct weft_verb *verb, const struct weft_error *error);
 /* The same for a wrong command line: names what is wrong and where help is. Returns
  * WEFT_EXIT_USAGE. */

@@ -168,7 +168,8 @@ static enum weft_status prepare(struct run *run, struct weft_error **error)
 {
     enum weft_status status = weft_client_new(run->server, &run->client, error);
     if (status == WEFT_OK) {
-        status = weft_client_describe(run->client, run->pipeline, NULL, &run->info, error);
+        status = weft_client_describe(run->client, run->pipeline, NULL, run->timeout_ms, &run->info,
+                                      error);
         if (status == WEFT_NOT_FOUND && weft_error_hint(*error) == NULL) {
             suggest_pipeline(run, error);
         }

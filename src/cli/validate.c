@@ -94,7 +94,7 @@ static enum weft_status ask_for(struct weft_client *client, const struct weft_it
     if (strcmp(weft_item_text(item, "state"), "READY") != 0) {
         return weft_known_models_add_opaque(models, name, error);
     }
-    enum weft_status status = weft_client_describe(client, name, NULL, &info, error);
+    enum weft_status status = weft_client_describe(client, name, NULL, 0, &info, error);
     if (status == WEFT_OK) {
         status = weft_known_models_add(models, &info, error);
         weft_model_info_fini(&info);

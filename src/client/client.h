@@ -53,9 +53,11 @@ enum weft_status weft_client_get(struct weft_client *client, const char *target,
 /* How long the last call took, from its start to its answer. */
 uint64_t weft_client_last_duration_ns(const struct weft_client *client);
 
-/* ModelMetadata of a pipeline or model. The caller calls weft_model_info_fini. */
+/* ModelMetadata of a pipeline or model; timeout_ms as above. The caller calls weft_model_info_fini.
+ */
 enum weft_status weft_client_describe(struct weft_client *client, const char *name,
-                                      const char *version, struct weft_model_info *ret_info,
+                                      const char *version, uint64_t timeout_ms,
+                                      struct weft_model_info *ret_info,
                                       struct weft_error **error) WEFT_MUST_CHECK;
 
 /* The same over REST, for servers that have no gRPC. */

@@ -95,14 +95,33 @@ def progress_is_told(room):
 
 
 def a_failure_is_recorded(room):
-    """A request that is too late ends with 6, and its record says why."""
+    """A model that hangs ends its request with 6: the message names pipeline, step and node, and the record says why."""
     server = cluster(room, delay_ms=5000)
     result = room.run("run", "twice", "--server", server, "--input", "payload=1", "--timeout", "300ms",
                       "--record", "run.json")
     equal(result.returncode, 6, result.stderr)
+    has(result.stderr, "twice", 'step "first"', 'node "A"', "deadline")
     record = json.loads(room.path.joinpath("run.json").read_text())
     check_record(record)
     equal(record["state"], "failed")
+
+
+def a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked(room):
+    """A node that hangs as a whole ends the run with 6, soon after its time, and the address is named."""
+    room.model("echo", delay_ms=20000)
+    node, address = room.node("--models", "models")
+    child = room.start("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "1s")
+    wait_for_request(address)
+    node.send_signal(signal.SIGSTOP)
+    _, said = child.communicate(timeout=15)
+    node.send_signal(signal.SIGCONT)
+    equal(child.returncode, 6, said)
+    has(said, address)
+    node.send_signal(signal.SIGSTOP)
+    result = room.run("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "300ms", timeout=10)
+    node.send_signal(signal.SIGCONT)
+    equal(result.returncode, 6, result.stderr)
+    has(result.stderr, address)
 
 
 def mistakes_are_told(room):
@@ -161,4 +180,4 @@ def wait_for_request(address):
 
 
 tell([a_run_prints_its_output, a_run_is_recorded, one_process_sends_nothing, progress_is_told, a_failure_is_recorded,
-      mistakes_are_told, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
+      a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked, mistakes_are_told, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
