@@ -61,8 +61,9 @@ static int check_one(const struct settings *settings, const char *file,
 {
     cleanup_diagnostics struct weft_diagnostics diagnostics;
     cleanup_error struct weft_error *error = NULL;
+    bool whole = false;
     weft_diagnostics_init(&diagnostics, file);
-    enum weft_status status = weft_check_file(file, models, &diagnostics, &error);
+    enum weft_status status = weft_check_file(file, models, &diagnostics, &whole, &error);
     bool unread = status != WEFT_OK && diagnostics.errors == 0;
     if (settings->format == 1) {
         write_json(&diagnostics, file, unread ? error : NULL, first);
@@ -71,8 +72,7 @@ static int check_one(const struct settings *settings, const char *file,
         weft_diagnostics_format(&diagnostics, &text);
         fputs(weft_text_string(&text), stdout);
         if (status == WEFT_OK) {
-            printf("%s: valid%s\n", file,
-                   models == NULL ? ", as far as it goes without models" : "");
+            printf("%s: valid%s\n", file, whole ? "" : ", as far as it goes without models");
         }
     }
     return unread ? weft_cli_fail(&weft_verb_validate, error)
@@ -198,9 +198,10 @@ const struct weft_verb weft_verb_validate = {
     .help =
         "usage: weft validate FILE... [--models DIR | --server HOST:PORT] [-o table|json]\n\n"
         "Checks pipeline files, and cluster files, and says for each finding where it is, what\n"
-        "is wrong and what was probably meant. With models, it also checks that they exist, "
-        "and\n"
-        "that tensors, datatypes and shapes fit. Ends with 3 where a file is not valid.\n\n"
+        "is wrong and what was probably meant. With models, it also checks that those of a\n"
+        "pipeline exist, and that tensors, datatypes and shapes fit. Of a cluster file, it checks\n"
+        "the directories, models and pipelines that it names. Ends with 3 where a file is not "
+        "valid.\n\n"
         "  --models DIR         the models of this directory, as their config.pbtxt says\n"
         "  --server HOST:PORT   the models of this cluster, as it says now\n"
         "  -o table|json        lines for people, or one JSON object (table)\n\n"
