@@ -144,6 +144,29 @@ static enum weft_status add_outputs(struct run *run, struct weft_error **error)
     return status;
 }
 
+/* Before the call, which may take long: that its results can be kept, each in a file of its own. */
+static enum weft_status check_files(const struct run *run, struct weft_error **error)
+{
+    enum weft_status status = WEFT_OK;
+    for (size_t i = 0; status == WEFT_OK && i <= run->files_count; i++) {
+        bool is_record = i == run->files_count;
+        const char *path = is_record ? run->record_path : run->files[i].path;
+        bool twice = false;
+        for (size_t k = 0; path != NULL && k < i; k++) {
+            twice = twice || strcmp(run->files[k].path, path) == 0;
+        }
+        if (twice && strncmp(path, "/dev/", 5) != 0) {
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s is to be written twice", path);
+        }
+        status = path != NULL ? weft_output_path_check(path, error) : WEFT_OK;
+        if (status != WEFT_OK) {
+            return is_record ? weft_error_wrap(error, status, "--record")
+                             : weft_error_wrap(error, status, "output \"%s\"", run->files[i].name);
+        }
+    }
+    return status;
+}
+
 static enum weft_status fill_request(struct run *run, struct weft_error **error)
 {
     if (run->said_id != NULL) {
@@ -161,7 +184,10 @@ static enum weft_status fill_request(struct run *run, struct weft_error **error)
     for (size_t i = 0; status == WEFT_OK && i < run->parameters.count; i++) {
         status = weft_parameter_add(run->parameters.items[i], &run->request.parameters, error);
     }
-    return status == WEFT_OK ? add_outputs(run, error) : status;
+    if (status == WEFT_OK) {
+        status = add_outputs(run, error);
+    }
+    return status == WEFT_OK ? check_files(run, error) : status;
 }
 
 static enum weft_status prepare(struct run *run, struct weft_error **error)
@@ -468,7 +494,7 @@ const struct weft_verb weft_verb_run = {
         "  --input NAME=VALUE     an input: numbers (0.42,0.47) or text\n"
         "  --input NAME=@FILE     an input from a file: as it is for BYTES, else raw elements\n"
         "  --input NAME[2,3]=...  the same with its shape, where the data can't tell it\n"
-        "  --output NAME=FILE     writes an output; .png and .jpg get a picture\n"
+        "  --output NAME=FILE     writes an output: .png and .jpg get a picture, others the raw data\n"
         "  --parameter NAME=VALUE a parameter of the request\n"
         "  --server HOST:PORT     the node to call [$WEFT_SERVER, else 127.0.0.1:8000]\n"
         "  --timeout DURATION     how long it may take [60s]\n"

@@ -138,6 +138,27 @@ def mistakes_are_told(room):
     has(result.stderr, 'needs the input "payload"', "--input payload=VALUE")
 
 
+def a_place_for_the_results_is_looked_for_first(room):
+    """Where a result could not be written, nothing is run: no such directory, no such form, a file named twice."""
+    room.model("echo", delay_ms=20000)
+    _, address = room.node("--models", "models")
+    (room.path / "file").write_text("")
+    ask = ("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "15s")
+    for arguments, code, words in (
+            (("--output", "payload=nowhere/a.raw"), 4, 'output "payload": can\'t write nowhere/a.raw: nowhere: No such file'),
+            (("--output", "payload=file/a.raw"), 4, "can't write file/a.raw: file is no directory"),
+            (("--output", "payload=models"), 3, "models is a directory; name a file"),
+            (("--record", "nowhere/run.json"), 4, "--record: can't write nowhere/run.json"),
+            (("--output", "payload=a.webp"), 3, "pictures are written as .png and .jpg"),
+            (("--output", "payload=a.raw", "--record", "a.raw"), 3, "a.raw is to be written twice"),
+    ):
+        result = room.run(*ask, *arguments, timeout=10)
+        equal(result.returncode, code, result.stderr)
+        has(result.stderr, words)
+    result = room.run(*ask, "--output", "payload=/dev/null", "--timeout", "100ms")
+    equal(result.returncode, 6, result.stderr)
+
+
 def lists_are_shown(room):
     """get shows pipelines, models and nodes, as a table and as JSON."""
     server = cluster(room)
@@ -180,4 +201,5 @@ def wait_for_request(address):
 
 
 tell([a_run_prints_its_output, a_run_is_recorded, one_process_sends_nothing, progress_is_told, a_failure_is_recorded,
-      a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked, mistakes_are_told, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
+      a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked, mistakes_are_told,
+      a_place_for_the_results_is_looked_for_first, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
