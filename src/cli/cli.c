@@ -16,6 +16,11 @@ int weft_exit_code(const struct weft_error *error)
     case WEFT_INVALID_ARGUMENT:
     case WEFT_OUT_OF_RANGE:
         return WEFT_EXIT_INVALID;
+    case WEFT_FAILED_PRECONDITION:
+    case WEFT_RESOURCE_EXHAUSTED:
+        /* Of a step: its model can do nothing with what it was given, as a picture without a face
+         * or one that is too large. Elsewhere it is the node that is not in a state for it. */
+        return weft_error_place(error).step != NULL ? WEFT_EXIT_INVALID : WEFT_EXIT_FAILED;
     case WEFT_NOT_FOUND:
         return WEFT_EXIT_NOT_FOUND;
     case WEFT_UNAVAILABLE:

@@ -15,7 +15,7 @@ enum weft_exit {
     WEFT_EXIT_OK = 0,
     WEFT_EXIT_FAILED = 1,      /* it was tried and did not work */
     WEFT_EXIT_USAGE = 2,       /* the command line is wrong; nothing was tried */
-    WEFT_EXIT_INVALID = 3,     /* a file or an input is not valid */
+    WEFT_EXIT_INVALID = 3,     /* a file or an input is not valid, or a model refuses it */
     WEFT_EXIT_NOT_FOUND = 4,   /* no such pipeline, model, node or file */
     WEFT_EXIT_UNAVAILABLE = 5, /* nobody answers at the address, or a node is gone */
     WEFT_EXIT_DEADLINE = 6,    /* it took longer than it may */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -153,6 +154,13 @@ static bool take_number(const struct weft_arguments *walk, int option, struct se
         return true;
     case READY_FD:
         if (!weft_argument_number(walk, "--ready-fd", 3, INT_MAX, &number)) {
+            return false;
+        }
+        if (fcntl((int)number, F_GETFD) < 0) {
+            weft_cli_usage(walk->verb,
+                           "--ready-fd is an open descriptor, and %d is not open: `weft node "
+                           "--ready-fd 3 3>FILE` opens one",
+                           (int)number);
             return false;
         }
         node->ready_descriptor = (int)number;

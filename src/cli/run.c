@@ -386,8 +386,15 @@ static const struct weft_option options[] = {
     {NULL, false},
 };
 
-static bool add(const struct weft_arguments *arguments, const char *option, struct list *list)
+static bool add(const struct weft_arguments *arguments, const char *option, const char *form,
+                struct list *list)
 {
+    const char *equals = strchr(arguments->value, '=');
+    if (equals == NULL || equals == arguments->value) {
+        weft_cli_usage(arguments->verb, "%s is written %s, not \"%s\"", option, form,
+                       arguments->value);
+        return false;
+    }
     if (list->count == WEFT_VALUES_MAX) {
         weft_cli_usage(arguments->verb, "%s is given more than %d times", option, WEFT_VALUES_MAX);
         return false;
@@ -402,11 +409,11 @@ static bool take(const struct weft_arguments *arguments, int option, struct run 
     size_t format = 0;
     switch (option) {
     case INPUT:
-        return add(arguments, "--input", &run->inputs);
+        return add(arguments, "--input", "NAME=VALUE or NAME=@FILE", &run->inputs);
     case OUTPUT:
-        return add(arguments, "--output", &run->outputs);
+        return add(arguments, "--output", "NAME=FILE", &run->outputs);
     case PARAMETER:
-        return add(arguments, "--parameter", &run->parameters);
+        return add(arguments, "--parameter", "NAME=VALUE", &run->parameters);
     case SERVER:
         run->server = arguments->value;
         return true;
@@ -494,7 +501,7 @@ const struct weft_verb weft_verb_run = {
         "  --input NAME=VALUE     an input: numbers (0.42,0.47) or text\n"
         "  --input NAME=@FILE     an input from a file: as it is for BYTES, else raw elements\n"
         "  --input NAME[2,3]=...  the same with its shape, where the data can't tell it\n"
-        "  --output NAME=FILE     writes an output: .png and .jpg get a picture, others the raw data\n"
+        "  --output NAME=FILE     writes an output: .png and .jpg get a picture, others raw data\n"
         "  --parameter NAME=VALUE a parameter of the request\n"
         "  --server HOST:PORT     the node to call [$WEFT_SERVER, else 127.0.0.1:8000]\n"
         "  --timeout DURATION     how long it may take [60s]\n"

@@ -133,9 +133,25 @@ def mistakes_are_told(room):
     result = room.run("run", "twice", "--server", server, "--input", "paylod=1")
     equal(result.returncode, 3, result.stderr)
     has(result.stderr, 'did you mean "payload"?')
+    result = room.run("run", "twice", "--server", server, "--input", "payload=1", "--input", "payload[1]=2")
+    equal(result.returncode, 3, result.stderr)
+    has(result.stderr, 'input "payload" is given twice')
     result = room.run("run", "twice", "--server", server)
     equal(result.returncode, 3, result.stderr)
     has(result.stderr, 'needs the input "payload"', "--input payload=VALUE")
+
+
+def what_a_model_refuses_is_not_valid(room):
+    """An input that a model can do nothing with ends with 3, and a model that fails with 1."""
+    room.model("echo", failing=True)
+    room.model("other")
+    config = room.path / "models/other/config.pbtxt"
+    config.write_text(config.read_text() + 'parameters { key: "refusing" value: { string_value: "true" } }\n')
+    _, address = room.node("--models", "models")
+    for model, code, words in (("echo", 1, "it was asked to fail"), ("other", 3, "nobody is in this picture")):
+        result = room.run("run", model, "--server", address, "--input", "payload=1")
+        equal(result.returncode, code, result.stderr)
+        has(result.stderr, words)
 
 
 def a_place_for_the_results_is_looked_for_first(room):
@@ -202,4 +218,5 @@ def wait_for_request(address):
 
 tell([a_run_prints_its_output, a_run_is_recorded, one_process_sends_nothing, progress_is_told, a_failure_is_recorded,
       a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked, mistakes_are_told,
-      a_place_for_the_results_is_looked_for_first, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
+      what_a_model_refuses_is_not_valid, a_place_for_the_results_is_looked_for_first, lists_are_shown, a_bench_of_our_own,
+      a_node_that_dies_is_told])

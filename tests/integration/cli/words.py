@@ -22,6 +22,16 @@ def every_verb_has_help_with_an_example(room):
         assert max(map(len, own.stdout.splitlines())) <= 100, f"a line of {verb}'s help is too long"
 
 
+def help_is_given_however_it_is_asked_for(room):
+    """Help is given however it is asked for."""
+    overview = room.run("help").stdout
+    for arguments in (("--help",), ("-h",), ("help", "--help"), ("help", "help"), ("help", "-h"), ("--help", "help")):
+        equal((room.run(*arguments).returncode, room.run(*arguments).stdout), (0, overview), arguments)
+    own = room.run("help", "run").stdout
+    for arguments in (("run", "-h"), ("help", "run", "--help"), ("--help", "run"), ("run", "x", "--help")):
+        equal((room.run(*arguments).returncode, room.run(*arguments).stdout), (0, own), arguments)
+
+
 def the_man_page_names_every_verb_and_option(room):
     """The man page names every verb, and every option of its help."""
     page = (SOURCE / "docs/man/weft.1").read_text().replace("\\-", "-")
@@ -56,7 +66,15 @@ def a_wrong_command_line_is_told(room):
             (("up", "a", "--nodes", "3"), "--nodes is a number from 1 to 1"),
             (("down", "a", "--timeout", "soon"), "--timeout is a duration"),
             (("validate",), "needs a FILE"),
-            (("validate", "x", "-o", "yaml"), '-o can\'t be "yaml"'),
+            (("validate", "x", "-o", "yaml"), '-o can\'t be "yaml"; it is one of table, json'),
+            (("run", "x", "-o", "jsn"), '-o can\'t be "jsn"; did you mean "json"?'),
+            (("run", "x", "--input", "a"), '--input is written NAME=VALUE or NAME=@FILE, not "a"'),
+            (("run", "x", "--input", "=a"), "--input is written NAME=VALUE"),
+            (("run", "x", "--output", "a"), '--output is written NAME=FILE, not "a"'),
+            (("run", "x", "--parameter", "a"), '--parameter is written NAME=VALUE, not "a"'),
+            (("node", "--ready-fd", "77"), "77 is not open"),
+            (("help", "run", "get"), 'one verb at a time, not "run" and "get"'),
+            (("help", "rnu"), 'did you mean "run"?'),
     ):
         result = room.run(*arguments)
         equal(result.returncode, 2, arguments)
@@ -199,7 +217,7 @@ def a_missing_file_is_not_found(room):
         has(result.stderr, "x.yaml")
 
 
-tell([every_verb_has_help_with_an_example, the_man_page_names_every_verb_and_option, the_version_is_said,
-      a_wrong_command_line_is_told, a_valid_file_is_valid, a_finding_has_its_place, a_model_without_metadata_is_taken,
-      findings_are_json_for_programs, a_cluster_file_is_checked,
-      what_a_cluster_file_names_is_checked, a_missing_file_is_not_found])
+tell([every_verb_has_help_with_an_example, help_is_given_however_it_is_asked_for,
+      the_man_page_names_every_verb_and_option, the_version_is_said, a_wrong_command_line_is_told, a_valid_file_is_valid,
+      a_finding_has_its_place, a_model_without_metadata_is_taken, findings_are_json_for_programs,
+      a_cluster_file_is_checked, what_a_cluster_file_names_is_checked, a_missing_file_is_not_found])
