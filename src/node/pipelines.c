@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "node/cluster.h"
 #include "plan/pipeline.h"
 #include "plan/yaml_tree.h"
 #include "sys/file.h"
@@ -122,6 +123,32 @@ enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const cha
     }
     weft_error_unref(loading.error);
     return status == WEFT_OK ? loading.status : status;
+}
+
+static bool has_node(const struct weft_cluster *cluster, const char *name)
+{
+    bool has = false;
+    for (size_t i = 0; i < cluster->nodes_count && !has; i++) {
+        has = strcmp(cluster->nodes[i].name, name) == 0;
+    }
+    return has;
+}
+
+void weft_pipeline_set_check_nodes(const struct weft_pipeline_set *set,
+                                   const struct weft_cluster *cluster, struct weft_text *findings)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct weft_pipeline *pipeline = set->items[i];
+        for (size_t k = 0; k < pipeline->steps_count; k++) {
+            const struct weft_pipeline_step *step = &pipeline->steps[k];
+            if (step->node != NULL && !has_node(cluster, step->node)) {
+                weft_text_printf(findings,
+                                 "warning: pipeline \"%s\" can't run: its step \"%s\" is for node "
+                                 "\"%s\", which is not started\n",
+                                 pipeline->name, step->name, step->node);
+            }
+        }
+    }
 }
 
 const char *weft_pipeline_set_name(const struct weft_pipeline_set *set, size_t index)

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 
+struct weft_cluster;
 struct weft_pipeline;
 
 /* Calls `file` for the path, or, where it is a directory, for each pipeline file in it, in the
@@ -36,6 +37,9 @@ enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const cha
 enum weft_status weft_pipeline_set_add(struct weft_pipeline_set *set,
                                        struct weft_pipeline *take_pipeline, const char *path,
                                        struct weft_error **error) WEFT_MUST_CHECK;
+/* Appends a line for each step that may run on one node only, and that is none of the cluster's. */
+void weft_pipeline_set_check_nodes(const struct weft_pipeline_set *set,
+                                   const struct weft_cluster *cluster, struct weft_text *findings);
 /* The name of the pipeline at an index. */
 const char *weft_pipeline_set_name(const struct weft_pipeline_set *set, size_t index);
 void weft_pipeline_set_fini(struct weft_pipeline_set *set);
