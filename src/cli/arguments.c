@@ -8,6 +8,7 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "client/client.h"
 
 /* Options of one verb: as many as a help page can hold. */
 enum { OPTIONS_MAX = 64 };
@@ -137,6 +138,19 @@ bool weft_argument_duration_ms(const struct weft_arguments *arguments, const cha
                        arguments->value);
         return false;
     }
+    return true;
+}
+
+bool weft_argument_address(const struct weft_arguments *arguments, const char *option,
+                           const char **ret_address)
+{
+    if (!weft_client_is_address(arguments->value)) {
+        weft_cli_usage(arguments->verb,
+                       "%s is HOST:PORT, as 127.0.0.1:8000, [::1]:8000 or node-a:8000, not \"%s\"",
+                       option, arguments->value);
+        return false;
+    }
+    *ret_address = arguments->value;
     return true;
 }
 

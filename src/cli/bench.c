@@ -250,8 +250,7 @@ static bool take(const struct weft_arguments *arguments, int option, struct benc
     bool well = true;
     switch (option) {
     case SERVER:
-        bench->server = arguments->value;
-        return true;
+        return weft_argument_address(arguments, "--server", &bench->server);
     case MODEL:
         bench->model = arguments->value;
         return true;

@@ -29,8 +29,9 @@ static void print_help(FILE *to)
         "or a model refuses it, 4 not found, 5 nobody answers or a node is gone, 6 out of time.\n\n"
         "example:\n"
         "  weft up examples/portrait/cluster.yaml --wait\n"
-        "  weft run portrait --server 127.0.0.15:8000 --input photo=@photo.jpg "
-        "--output image=portrait.png\n",
+        "  weft run portrait --server 127.0.0.15:8000 \\\n"
+        "    --input photo=@examples/portrait/drawn.png --output image=portrait.png\n"
+        "  weft down examples/portrait/cluster.yaml\n",
         to);
 }
 

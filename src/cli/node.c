@@ -14,6 +14,7 @@
 #include "cli/arguments.h"
 #include "cli/places.h"
 #include "cli/verbs.h"
+#include "client/client.h"
 
 enum {
     NAME,
@@ -104,7 +105,7 @@ static bool take_peer(const struct weft_arguments *walk, struct settings *settin
 {
     struct weft_node_options *node = &settings->node;
     const char *equals = strchr(walk->value, '=');
-    if (equals == NULL || equals == walk->value || equals[1] == '\0') {
+    if (equals == NULL || equals == walk->value || !weft_client_is_address(equals + 1)) {
         weft_cli_usage(walk->verb, "--peer is NAME=HOST:PORT, not \"%s\"", walk->value);
         return false;
     }
@@ -180,8 +181,7 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
         node->name = value;
         return true;
     case LISTEN:
-        node->listen = value;
-        return true;
+        return weft_argument_address(walk, "--listen", &node->listen);
     case MODELS:
         node->models = value;
         return true;

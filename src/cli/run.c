@@ -106,8 +106,7 @@ static bool take(const struct weft_arguments *arguments, int option, struct run 
     case PARAMETER:
         return add(arguments, "--parameter", "NAME=VALUE", &run->parameters);
     case SERVER:
-        run->server = arguments->value;
-        return true;
+        return weft_argument_address(arguments, "--server", &run->server);
     case TIMEOUT:
         return weft_argument_duration_ms(arguments, "--timeout", &run->timeout_ms);
     case ID:
@@ -204,7 +203,9 @@ const struct weft_verb weft_verb_run = {
         "A text that begins with @ is written @@.\n"
         "\n"
         "example:\n"
-        "  weft run portrait --server 127.0.0.15:8000 --input photo=@photo.jpg \\\n"
-        "    --input seed=7 --output image=portrait.png --record run.json --table\n",
+        "  weft run portrait --server 127.0.0.15:8000 \\\n"
+        "    --input photo=@examples/portrait/drawn.png --input seed=7 --output image=portrait.png "
+        "\\\n"
+        "    --record run.json --table\n",
     .run = run_verb,
 };

@@ -159,8 +159,7 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
         settings->models = walk->value;
         return true;
     case SERVER:
-        settings->server = walk->value;
-        return true;
+        return weft_argument_address(walk, "--server", &settings->server);
     case OUTPUT:
         return weft_argument_word(walk, "-o", formats, &settings->format);
     case WEFT_ARGUMENTS_WORD:

@@ -7,6 +7,7 @@
 #include "client/document.h"
 #include "link/grpc_client.h"
 #include "link/http_client.h"
+#include "sys/address.h"
 #include "wire/oip_grpc.h"
 
 /* How often `waiting` is called. */
@@ -64,6 +65,13 @@ void weft_client_free(struct weft_client *client)
     }
     free(client->address);
     free(client);
+}
+
+bool weft_client_is_address(const char *text)
+{
+    char host[WEFT_ADDRESS_TEXT_MAX];
+    uint16_t port = 0;
+    return weft_address_split(text, host, &port, NULL) == WEFT_OK;
 }
 
 enum weft_status weft_client_new(const char *address, struct weft_client **ret_client,

@@ -17,6 +17,8 @@ struct weft_client;
 
 enum { WEFT_CLIENT_TIMEOUT_MS = 60 * 1000 };
 
+/* Whether a text is of the form HOST:PORT, whoever may be there. */
+bool weft_client_is_address(const char *text);
 /* address is "HOST:PORT". Nothing is sent yet. */
 enum weft_status weft_client_new(const char *address, struct weft_client **ret_client,
                                  struct weft_error **error) WEFT_MUST_CHECK;

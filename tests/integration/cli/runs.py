@@ -182,6 +182,7 @@ def lists_are_shown(room):
     has(succeeded(room.run("get", "models", "--server", server)), "echo", "other")
     nodes = json.loads(succeeded(room.run("get", "nodes", "--server", server, "-o", "json")))
     equal(sorted(node["name"] for node in nodes), ["A", "B", "G"])
+    has(succeeded(room.run("get", "nodes", "--server", server)), "unlimited")
     one = json.loads(succeeded(room.run("get", "node", "B", "--server", server, "-o", "json")))
     equal((one["name"], one["self"]), ("B", False))
     result = room.run("get", "models", "ecco", "--server", server)
