@@ -1,10 +1,21 @@
-# ./run bench NAME [--quick]: a release build, optimised at link time like a distribution's, then tests/bench/NAME.
+# ./run bench NAME [--quick] [--case CASE]...: a release build, optimised at link time like a distribution's, then
+# tests/bench/NAME.
 # shellcheck shell=sh disable=SC2154
 name=${1:-}
 if [ -z "$name" ] || [ ! -x "tests/bench/$name" ]; then
     die "say which bench: $(cd tests/bench && find . -maxdepth 1 -type f -perm -u+x | sed 's|./||' | sort | tr '\n' ' ')"
 fi
 shift
+before=
+for argument; do
+    case $before:$argument in
+    --case:*) before= ;;
+    :--quick | :--case=*) ;;
+    :--case) before=--case ;;
+    *) die "bench: there is no option \"$argument\"; there are --quick and --case CASE" ;;
+    esac
+done
+[ -z "$before" ] || die "bench: --case needs a value"
 need_deps test bench
 setup_build build-release --buildtype=release -Db_lto=true
 build_in build-release

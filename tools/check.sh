@@ -13,6 +13,7 @@ tidy() {
     git ls-files 'src/*.c' 'plugins/*.c' | xargs -P 2 -n 8 clang-tidy -p build-asan --quiet 2>/dev/null
 }
 
+[ $# -le 1 ] || die "check takes one name (fuzz, sim, tidy, newcomer) or none, but got \"$2\" too"
 case ${1:-all} in
 fuzz) ./run fuzz 600 ;;
 sim) ./run sim 50000 ;;

@@ -6,6 +6,17 @@ deps=build-deps
 say() { printf '%s\n' "$*" >&2; }
 die() { say "run: $*"; exit 1; }
 
+# need_writable DIR...: makes them, and says so before the long work where that fails.
+need_writable() {
+    for directory; do
+        mkdir -p "$directory" 2>/dev/null || die "the directory $PWD/$directory cannot be made: is something else of \
+that name there, and may $(id -un) write to $PWD?"
+        if [ ! -w "$directory" ] || [ ! -x "$directory" ]; then
+            die "the directory $PWD/$directory cannot be written to by $(id -un): remove it, or change whose it is"
+        fi
+    done
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -44,6 +55,7 @@ need_packages() {
 }
 
 need_deps() {
+    need_writable "$deps"
     need_packages build "$@"
     tools/onnxruntime.sh "$deps/onnxruntime"
 }
@@ -52,6 +64,7 @@ need_deps() {
 setup_build() {
     dir=$1
     shift
+    need_writable "$dir"
     if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "$*" ]; then
         rm -rf "$dir"
         meson setup "$dir" "-Donnxruntime=$PWD/$deps/onnxruntime" "$@" >"$deps/meson.log" 2>&1 ||

@@ -28,14 +28,14 @@ case $nodes in
 4 | 5) one= ;;
 *) die "demo: --nodes is 4 (the default: nodes A to D, and the gateway) or 1 (all in one process)" ;;
 esac
+[ -z "$photo" ] || [ -f "$photo" ] || die "demo: there is no file \"$photo\""
+need_writable out
 if [ -z "$photo" ]; then
     need_packages build demo
     photo=/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg
     person=${person:-grace_hopper}
 fi
 [ -f "$photo" ] || die "demo: there is no file \"$photo\""
-mkdir -p out || die "demo: the directory $PWD/out cannot be made"
-[ -w out ] || die "demo: the directory $PWD/out cannot be written to"
 need_deps demo
 setup_build build
 build_in build weft-all

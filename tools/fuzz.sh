@@ -2,13 +2,28 @@
 # a crash's input in build-fuzz/findings.
 # shellcheck shell=sh disable=SC2154
 only=
-seconds=60
+given=
+usage="fuzz takes [NAME] [SECONDS]"
+[ $# -le 2 ] || die "$usage, but got \"$3\" too"
 for argument; do
     case $argument in
-    *[!0-9]*) only=$argument ;;
-    *) seconds=$argument ;;
+    '' | *[!0-9]*)
+        [ -z "$only" ] || die "$usage: one name, not \"$only\" and \"$argument\""
+        only=$argument
+        if [ -z "$only" ] || [ -z "$(find tests/fuzz -name "$only.corpus")" ]; then
+            there=$(find tests/fuzz -name '*.corpus' | sed 's|.*/| |; s|\.corpus$||' | sort | tr -d '\n')
+            die "there is no fuzzer \"$only\"; there are:$there"
+        fi
+        ;;
+    *)
+        [ -z "$given" ] || die "$usage: one time, not \"$given\" and \"$argument\""
+        # libFuzzer takes 0 for "for ever".
+        [ "$argument" -gt 0 ] || die "$usage: at least 1 second"
+        given=$argument
+        ;;
     esac
 done
+seconds=${given:-60}
 need_deps test
 export CC=clang CXX=clang++
 setup_build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false

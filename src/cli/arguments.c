@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "base/text.h"
+#include "client/client.h"
 
 /* Options of one verb: as many as a help page can hold. */
 enum { OPTIONS_MAX = 64 };
@@ -139,22 +141,38 @@ bool weft_argument_duration_ms(const struct weft_arguments *arguments, const cha
     return true;
 }
 
+bool weft_argument_address(const struct weft_arguments *arguments, const char *option,
+                           const char **ret_address)
+{
+    if (!weft_client_is_address(arguments->value)) {
+        weft_cli_usage(arguments->verb,
+                       "%s is HOST:PORT, as 127.0.0.1:8000, [::1]:8000 or node-a:8000, not \"%s\"",
+                       option, arguments->value);
+        return false;
+    }
+    *ret_address = arguments->value;
+    return true;
+}
+
 bool weft_argument_word(const struct weft_arguments *arguments, const char *option,
                         const char *const *words, size_t *ret_index)
 {
+    cleanup_text struct weft_text list = {0};
     size_t count = 0;
     for (; words[count] != NULL; count++) {
         if (strcmp(words[count], arguments->value) == 0) {
             *ret_index = count;
             return true;
         }
+        weft_text_printf(&list, "%s%s", count > 0 ? ", " : "", words[count]);
     }
     const char *meant = weft_suggest(arguments->value, words, count);
     if (meant != NULL) {
         weft_cli_usage(arguments->verb, "%s can't be \"%s\"; did you mean \"%s\"?", option,
                        arguments->value, meant);
     } else {
-        weft_cli_usage(arguments->verb, "%s can't be \"%s\"", option, arguments->value);
+        weft_cli_usage(arguments->verb, "%s can't be \"%s\"; it is one of %s", option,
+                       arguments->value, weft_text_string(&list));
     }
     return false;
 }

@@ -48,6 +48,9 @@ WEFT_MUST_CHECK bool weft_argument_size(const struct weft_arguments *arguments, 
 /* "500ms", "30s", "2m". */
 WEFT_MUST_CHECK bool weft_argument_duration_ms(const struct weft_arguments *arguments,
                                                const char *option, uint64_t *ret_ms);
+/* "HOST:PORT"; borrowed. */
+WEFT_MUST_CHECK bool weft_argument_address(const struct weft_arguments *arguments,
+                                           const char *option, const char **ret_address);
 /* One of words (ended by NULL); its index. */
 WEFT_MUST_CHECK bool weft_argument_word(const struct weft_arguments *arguments, const char *option,
                                         const char *const *words, size_t *ret_index);

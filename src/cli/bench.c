@@ -55,7 +55,7 @@ static enum weft_status describe(const struct bench *bench, struct weft_model_in
     }
     return bench->http
                ? weft_client_describe_http(client, bench->model, bench->version, ret_info, error)
-               : weft_client_describe(client, bench->model, bench->version, ret_info, error);
+               : weft_client_describe(client, bench->model, bench->version, 0, ret_info, error);
 }
 
 /* What was given, and something random for the rest. */
@@ -250,8 +250,7 @@ static bool take(const struct weft_arguments *arguments, int option, struct benc
     bool well = true;
     switch (option) {
     case SERVER:
-        bench->server = arguments->value;
-        return true;
+        return weft_argument_address(arguments, "--server", &bench->server);
     case MODEL:
         bench->model = arguments->value;
         return true;

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Longer chains of causes are cut. */
 enum { SENTENCE_MAX = 4096 };
@@ -15,6 +16,11 @@ int weft_exit_code(const struct weft_error *error)
     case WEFT_INVALID_ARGUMENT:
     case WEFT_OUT_OF_RANGE:
         return WEFT_EXIT_INVALID;
+    case WEFT_FAILED_PRECONDITION:
+    case WEFT_RESOURCE_EXHAUSTED:
+        /* Of a step: its model can do nothing with what it was given, as a picture without a face
+         * or one that is too large. Elsewhere it is the node that is not in a state for it. */
+        return weft_error_place(error).step != NULL ? WEFT_EXIT_INVALID : WEFT_EXIT_FAILED;
     case WEFT_NOT_FOUND:
         return WEFT_EXIT_NOT_FOUND;
     case WEFT_UNAVAILABLE:
@@ -26,12 +32,32 @@ int weft_exit_code(const struct weft_error *error)
     }
 }
 
+/* Where in the job it happened, as far as the sentence leaves that out. */
+static void say_place(const struct weft_error *error, const char *sentence)
+{
+    struct weft_error_place place = weft_error_place(error);
+    const char *const parts[][2] = {
+        {"pipeline", place.pipeline}, {"step", place.step}, {"node", place.node}};
+    const char *before = "";
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        char quoted[SENTENCE_MAX];
+        snprintf(quoted, sizeof(quoted), "\"%s\"", parts[i][1] != NULL ? parts[i][1] : "");
+        if (parts[i][1] != NULL && strstr(sentence, quoted) == NULL) {
+            fprintf(stderr, "%s%s %s", before, parts[i][0], quoted);
+            before = ", ";
+        }
+    }
+    fputs(*before != '\0' ? ": " : "", stderr);
+}
+
 int weft_cli_fail(const struct weft_verb *verb, const struct weft_error *error)
 {
     char sentence[SENTENCE_MAX];
     weft_error_format(error, sentence, sizeof(sentence));
     fflush(stdout);
-    fprintf(stderr, "weft %s: %s\n", verb->name, sentence);
+    fprintf(stderr, "weft %s: ", verb->name);
+    say_place(error, sentence);
+    fprintf(stderr, "%s\n", sentence);
     const char *hint = weft_error_hint(error);
     if (hint != NULL) {
         fprintf(stderr, "  %s\n", hint);

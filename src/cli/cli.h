@@ -15,7 +15,7 @@ enum weft_exit {
     WEFT_EXIT_OK = 0,
     WEFT_EXIT_FAILED = 1,      /* it was tried and did not work */
     WEFT_EXIT_USAGE = 2,       /* the command line is wrong; nothing was tried */
-    WEFT_EXIT_INVALID = 3,     /* a file or an input is not valid */
+    WEFT_EXIT_INVALID = 3,     /* a file or an input is not valid, or a model refuses it */
     WEFT_EXIT_NOT_FOUND = 4,   /* no such pipeline, model, node or file */
     WEFT_EXIT_UNAVAILABLE = 5, /* nobody answers at the address, or a node is gone */
     WEFT_EXIT_DEADLINE = 6,    /* it took longer than it may */
@@ -31,8 +31,8 @@ struct weft_verb {
 
 /* The exit code that fits an error. */
 int weft_exit_code(const struct weft_error *error);
-/* Writes "weft VERB: sentence: cause" and the hint to standard error; returns the exit code that
- * fits. */
+/* Writes "weft VERB: sentence: cause" and the hint to standard error, with the pipeline, step and
+ * node that the sentence leaves out in front; returns the exit code that fits. */
 int weft_cli_fail(const struct weft_verb *verb, const struct weft_error *error);
 /* The same for a wrong command line: names what is wrong and where help is. Returns
  * WEFT_EXIT_USAGE. */

@@ -105,6 +105,15 @@ static void append_cell(const struct weft_item *item, struct weft_text *text)
     }
 }
 
+static void append_member(const struct weft_item *item, const char *member, struct weft_text *text)
+{
+    if (strcmp(member, "memory_bytes") == 0 && strcmp(weft_item_text(item, member), "0") == 0) {
+        weft_text_append_string(text, "unlimited"); /* what no --memory means */
+        return;
+    }
+    append_cell(weft_item_member(item, member), text);
+}
+
 static bool add_row(struct weft_table *table, const struct listing *listing,
                     const struct weft_item *item)
 {
@@ -112,7 +121,7 @@ static bool add_row(struct weft_table *table, const struct listing *listing,
     const char *strings[COLUMNS_MAX] = {0};
     bool well = true;
     for (size_t i = 0; i < listing->columns_count; i++) {
-        append_cell(weft_item_member(item, listing->members[i]), &cells[i]);
+        append_member(item, listing->members[i], &cells[i]);
         strings[i] = weft_text_string(&cells[i]);
         well &= !cells[i].failed;
     }
@@ -267,7 +276,7 @@ static bool read_arguments(int count, char **items, struct get *get)
         size_t format = 0;
         bool well = option != WEFT_ARGUMENTS_WRONG;
         if (option == SERVER) {
-            get->server = arguments.value;
+            well = weft_argument_address(&arguments, "--server", &get->server);
         } else if (option == FORMAT) {
             well = weft_argument_word(&arguments, "-o", formats, &format);
             get->json = format == 1;

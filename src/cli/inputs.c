@@ -60,7 +60,8 @@ static enum weft_status unknown_input(const char *name, const struct weft_model_
 }
 
 static enum weft_status take_apart(const char *argument, const struct weft_model_info *info,
-                                   struct input *ret_input, struct weft_error **error)
+                                   const struct weft_values *inputs, struct input *ret_input,
+                                   struct weft_error **error)
 {
     const char *equals = strchr(argument, '=');
     if (equals == NULL || equals == argument) {
@@ -79,6 +80,10 @@ static enum weft_status take_apart(const char *argument, const struct weft_model
     }
     if (ret_input->tensor == NULL) {
         return unknown_input(ret_input->name, info, error);
+    }
+    if (weft_values_find(inputs, ret_input->name) != NULL) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "input \"%s\" is given twice",
+                              ret_input->name);
     }
     ret_input->shape = ret_input->tensor->shape;
     if (bracket != NULL &&
@@ -182,8 +187,7 @@ static enum weft_status one_element(struct input *input, const void *data, size_
         return weft_value_new_bytes(data, size_bytes, content_type, ret_value, error);
     }
     if (size_bytes > UINT32_MAX - 4) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "%s has more than 4 GiB",
-                              input->value);
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT, "%s has more than 4 GiB", input->value);
     }
     cleanup_free uint8_t *raw = malloc(size_bytes + 4);
     if (raw == NULL) {
@@ -205,6 +209,8 @@ static enum weft_status file_value(struct input *input, struct weft_value **ret_
     enum weft_status status =
         weft_file_read(input->value, WEFT_INPUT_FILE_MAX_BYTES, &content, error);
     if (status != WEFT_OK) {
+        /* What is too large to be sent is no input. */
+        status = status == WEFT_RESOURCE_EXHAUSTED ? WEFT_INVALID_ARGUMENT : status;
         return weft_error_wrap(error, status, "input \"%s\"", input->name);
     }
     return input->tensor->datatype == WEFT_BYTES
@@ -225,7 +231,7 @@ static enum weft_status read_numbers(const struct input *input, uint8_t *to, uin
         char number[WEFT_NUMBER_TEXT_MAX] = "";
         size_t length = strcspn(at, between);
         if (*ret_count == WEFT_INPUT_NUMBERS_MAX) {
-            return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT,
                                   "input \"%s\" has more than %d numbers; give a file", input->name,
                                   WEFT_INPUT_NUMBERS_MAX);
         }
@@ -266,7 +272,7 @@ enum weft_status weft_input_add(const char *argument, const struct weft_model_in
 {
     struct input input = {0};
     cleanup_value struct weft_value *value = NULL;
-    enum weft_status status = take_apart(argument, info, &input, error);
+    enum weft_status status = take_apart(argument, info, inputs, &input, error);
     if (status == WEFT_OK && input.is_file) {
         status = file_value(&input, &value, error);
     } else if (status == WEFT_OK && input.tensor->datatype == WEFT_BYTES) {

@@ -23,14 +23,16 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < VERBS_COUNT; i++) {
         fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
     }
-    fputs("  help       this, or `weft help VERB`\n\n"
-          "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a file or input is not valid,\n"
-          "4 not found, 5 nobody answers or a node is gone, 6 out of time.\n\n"
-          "example:\n"
-          "  weft up examples/portrait/cluster.yaml --wait\n"
-          "  weft run portrait --server 127.0.0.15:8000 --input photo=@photo.jpg "
-          "--output image=portrait.png\n",
-          to);
+    fputs(
+        "  help       this, or `weft help VERB`\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a file or input is not valid,\n"
+        "or a model refuses it, 4 not found, 5 nobody answers or a node is gone, 6 out of time.\n\n"
+        "example:\n"
+        "  weft up examples/portrait/cluster.yaml --wait\n"
+        "  weft run portrait --server 127.0.0.15:8000 \\\n"
+        "    --input photo=@examples/portrait/drawn.png --output image=portrait.png\n"
+        "  weft down examples/portrait/cluster.yaml\n",
+        to);
 }
 
 static const struct weft_verb *find(const char *name)
@@ -59,15 +61,30 @@ static int unknown(const char *name)
     return WEFT_EXIT_USAGE;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `weft help`, `weft help VERB`; who asks for help in the middle of it gets it. */
 static int help(int count, char **arguments)
 {
-    if (count < 2) {
+    const char *name = NULL;
+    for (int i = 1; i < count; i++) {
+        if (name != NULL && !is_help(arguments[i])) {
+            fprintf(stderr, "weft help: one verb at a time, not \"%s\" and \"%s\"\n", name,
+                    arguments[i]);
+            return WEFT_EXIT_USAGE;
+        }
+        name = is_help(arguments[i]) ? name : arguments[i];
+    }
+    if (name == NULL) {
         print_help(stdout);
         return WEFT_EXIT_OK;
     }
-    const struct weft_verb *verb = find(arguments[1]);
+    const struct weft_verb *verb = find(name);
     if (verb == NULL) {
-        return strcmp(arguments[1], "help") == 0 ? help(1, arguments) : unknown(arguments[1]);
+        return unknown(name);
     }
     fputs(verb->help, stdout);
     return WEFT_EXIT_OK;
@@ -102,7 +119,7 @@ int main(int count, char **arguments)
         return WEFT_EXIT_USAGE;
     }
     const char *name = arguments[1];
-    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    if (is_help(name)) {
         return flushed(help(count - 1, arguments + 1));
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {

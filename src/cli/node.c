@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "cli/arguments.h"
 #include "cli/places.h"
 #include "cli/verbs.h"
+#include "client/client.h"
 
 enum {
     NAME,
@@ -105,7 +107,7 @@ static bool take_peer(const struct weft_arguments *walk, struct settings *settin
 {
     struct weft_node_options *node = &settings->node;
     const char *equals = strchr(walk->value, '=');
-    if (equals == NULL || equals == walk->value || equals[1] == '\0') {
+    if (equals == NULL || equals == walk->value || !weft_client_is_address(equals + 1)) {
         weft_cli_usage(walk->verb, "--peer is NAME=HOST:PORT, not \"%s\"", walk->value);
         return false;
     }
@@ -157,6 +159,13 @@ static bool take_number(const struct weft_arguments *walk, int option, struct se
         if (!weft_argument_number(walk, "--ready-fd", 3, INT_MAX, &number)) {
             return false;
         }
+        if (fcntl((int)number, F_GETFD) < 0) {
+            weft_cli_usage(walk->verb,
+                           "--ready-fd is an open descriptor, and %d is not open: `weft node "
+                           "--ready-fd 3 3>FILE` opens one",
+                           (int)number);
+            return false;
+        }
         node->ready_descriptor = (int)number;
         return true;
     default:
@@ -174,8 +183,7 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
         node->name = value;
         return true;
     case LISTEN:
-        node->listen = value;
-        return true;
+        return weft_argument_address(walk, "--listen", &node->listen);
     case MODELS:
         node->models = value;
         return true;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/outputs.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/suggest.h"
 #include "cli/numbers.h"
@@ -45,6 +48,16 @@ static enum weft_status no_picture(const char *name, enum weft_datatype datatype
     return WEFT_INVALID_ARGUMENT;
 }
 
+static enum weft_status foreign_picture(const char *name, const char *path,
+                                        struct weft_error **error)
+{
+    weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                   "output \"%s\" can't be written to %s: pictures are written as .png and .jpg",
+                   name, path);
+    weft_error_set_hint(error, "a file with another ending, as .raw, gets the raw elements");
+    return WEFT_INVALID_ARGUMENT;
+}
+
 /* Known before anything runs: encoded media (BYTES) and pictures may be written to a picture's
  * file. */
 static bool may_be_picture(const struct weft_model_tensor *tensor)
@@ -77,8 +90,40 @@ enum weft_status weft_output_file_parse(const char *argument, const struct weft_
     if (weft_picture_is_named(equals + 1) && !may_be_picture(tensor)) {
         return no_picture(name, tensor->datatype, &tensor->shape, equals + 1, error);
     }
+    if (weft_picture_is_foreign(equals + 1) && tensor->datatype != WEFT_BYTES) {
+        return foreign_picture(name, equals + 1, error);
+    }
     *ret_file = (struct weft_output_file){steal(&name), equals + 1};
     return WEFT_OK;
+}
+
+enum weft_status weft_output_path_check(const char *path, struct weft_error **error)
+{
+    struct stat about;
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *directory =
+        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + (slash == path));
+    if (directory == NULL) {
+        return weft_error_set_out_of_memory(error);
+    }
+    bool exists = stat(path, &about) == 0;
+    if (exists && S_ISDIR(about.st_mode)) {
+        return weft_error_set(error, WEFT_INVALID_ARGUMENT,
+                              "%s is a directory; name a file to write", path);
+    }
+    /* What is no regular file (a device, a pipe) is written to as it stands, else a new file takes
+     * the place of an old one. */
+    bool written_into = exists && !S_ISREG(about.st_mode);
+    const char *place = written_into ? path : directory;
+    if (!written_into && stat(directory, &about) == 0 && !S_ISDIR(about.st_mode)) {
+        return weft_error_set(error, WEFT_NOT_FOUND, "can't write %s: %s is no directory", path,
+                              directory);
+    }
+    if (access(place, written_into ? W_OK : W_OK | X_OK) == 0) {
+        return WEFT_OK;
+    }
+    return weft_error_set(error, errno == ENOENT ? WEFT_NOT_FOUND : WEFT_PERMISSION_DENIED,
+                          "can't write %s: %s: %s", path, place, strerror(errno));
 }
 
 enum weft_status weft_output_write(const struct weft_value *value,

@@ -30,6 +30,10 @@ struct weft_output_file {
 enum weft_status weft_output_file_parse(const char *argument, const struct weft_model_info *info,
                                         struct weft_output_file *ret_file,
                                         struct weft_error **error) WEFT_MUST_CHECK;
+/* Whether a file can be written there, before what it is for has taken its time: NOT_FOUND,
+ * PERMISSION_DENIED, or INVALID_ARGUMENT for a directory. */
+enum weft_status weft_output_path_check(const char *path,
+                                        struct weft_error **error) WEFT_MUST_CHECK;
 enum weft_status weft_output_write(const struct weft_value *value,
                                    const struct weft_output_file *file,
                                    struct weft_error **error) WEFT_MUST_CHECK;

@@ -25,6 +25,18 @@ bool weft_picture_is_named(const char *path)
     return ends_in(path, ".png") || ends_in(path, ".jpg") || ends_in(path, ".jpeg");
 }
 
+bool weft_picture_is_foreign(const char *path)
+{
+    static const char *const endings[] = {".webp", ".gif",  ".bmp",  ".tif", ".tiff", ".ppm",
+                                          ".avif", ".heic", ".heif", ".jxl", ".jp2",  ".svg"};
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        if (ends_in(path, endings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool weft_picture_is(const struct weft_value *value)
 {
     const struct weft_shape *shape = weft_value_shape(value);

@@ -12,6 +12,8 @@
 
 /* Whether a file of that name is to be a picture: it ends in .png, .jpg or .jpeg. */
 bool weft_picture_is_named(const char *path);
+/* Whether its name promises a picture in another form, which is not written here. */
+bool weft_picture_is_foreign(const char *path);
 /* Whether a value is one. */
 bool weft_picture_is(const struct weft_value *value);
 /* Writes it in the format that the name says. FAILED_PRECONDITION where the module is not there. */

@@ -49,6 +49,7 @@ static enum weft_status read_pipelines(struct up *up, struct weft_text *findings
     if (status != WEFT_OK) {
         return status;
     }
+    weft_pipeline_set_check_nodes(&set, up->cluster, findings);
     up->pipelines = calloc(set.count + 1, sizeof(char *));
     up->pipelines_ready = calloc(set.count + 1, sizeof(bool));
     bool well = up->pipelines != NULL && up->pipelines_ready != NULL;
@@ -316,7 +317,8 @@ const struct weft_verb weft_verb_up = {
             "  --wait               start it in the background, and return when all is ready\n"
             "  --timeout DURATION   how long that may take (30s with --wait, else for ever)\n"
             "  --nodes 1            all models and pipelines in one process, at the gateway's "
-            "address\n"
+            "address;\n"
+            "                       steps that are for another node can't run there\n"
             "  --log-level LEVEL    of the nodes: debug, info, warning, error (info)\n"
             "  --spin on|off        of the nodes (on)\n"
             "  --tcp-only           no Unix sockets between the nodes\n\n"

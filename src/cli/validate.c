@@ -61,8 +61,9 @@ static int check_one(const struct settings *settings, const char *file,
 {
     cleanup_diagnostics struct weft_diagnostics diagnostics;
     cleanup_error struct weft_error *error = NULL;
+    bool whole = false;
     weft_diagnostics_init(&diagnostics, file);
-    enum weft_status status = weft_check_file(file, models, &diagnostics, &error);
+    enum weft_status status = weft_check_file(file, models, &diagnostics, &whole, &error);
     bool unread = status != WEFT_OK && diagnostics.errors == 0;
     if (settings->format == 1) {
         write_json(&diagnostics, file, unread ? error : NULL, first);
@@ -71,8 +72,7 @@ static int check_one(const struct settings *settings, const char *file,
         weft_diagnostics_format(&diagnostics, &text);
         fputs(weft_text_string(&text), stdout);
         if (status == WEFT_OK) {
-            printf("%s: valid%s\n", file,
-                   models == NULL ? ", as far as it goes without models" : "");
+            printf("%s: valid%s\n", file, whole ? "" : ", as far as it goes without models");
         }
     }
     return unread ? weft_cli_fail(&weft_verb_validate, error)
@@ -94,7 +94,7 @@ static enum weft_status ask_for(struct weft_client *client, const struct weft_it
     if (strcmp(weft_item_text(item, "state"), "READY") != 0) {
         return weft_known_models_add_opaque(models, name, error);
     }
-    enum weft_status status = weft_client_describe(client, name, NULL, &info, error);
+    enum weft_status status = weft_client_describe(client, name, NULL, 0, &info, error);
     if (status == WEFT_OK) {
         status = weft_known_models_add(models, &info, error);
         weft_model_info_fini(&info);
@@ -159,8 +159,7 @@ static bool take(const struct weft_arguments *walk, int option, struct settings 
         settings->models = walk->value;
         return true;
     case SERVER:
-        settings->server = walk->value;
-        return true;
+        return weft_argument_address(walk, "--server", &settings->server);
     case OUTPUT:
         return weft_argument_word(walk, "-o", formats, &settings->format);
     case WEFT_ARGUMENTS_WORD:
@@ -198,9 +197,10 @@ const struct weft_verb weft_verb_validate = {
     .help =
         "usage: weft validate FILE... [--models DIR | --server HOST:PORT] [-o table|json]\n\n"
         "Checks pipeline files, and cluster files, and says for each finding where it is, what\n"
-        "is wrong and what was probably meant. With models, it also checks that they exist, "
-        "and\n"
-        "that tensors, datatypes and shapes fit. Ends with 3 where a file is not valid.\n\n"
+        "is wrong and what was probably meant. With models, it also checks that those of a\n"
+        "pipeline exist, and that tensors, datatypes and shapes fit. Of a cluster file, it checks\n"
+        "the directories, models and pipelines that it names. Ends with 3 where a file is not "
+        "valid.\n\n"
         "  --models DIR         the models of this directory, as their config.pbtxt says\n"
         "  --server HOST:PORT   the models of this cluster, as it says now\n"
         "  -o table|json        lines for people, or one JSON object (table)\n\n"

@@ -7,10 +7,14 @@
 #include "client/document.h"
 #include "link/grpc_client.h"
 #include "link/http_client.h"
+#include "sys/address.h"
 #include "wire/oip_grpc.h"
 
 /* How often `waiting` is called. */
 #define WAITING_EVERY_NS (50 * WEFT_NS_PER_MS)
+/* A node that is late says which step kept it, 0.1 s after the deadline at most; over any network
+ * that is here in this time. */
+#define PATIENCE_NS (1000 * WEFT_NS_PER_MS)
 
 struct weft_client {
     struct weft_loop *loop;
@@ -61,6 +65,13 @@ void weft_client_free(struct weft_client *client)
     }
     free(client->address);
     free(client);
+}
+
+bool weft_client_is_address(const char *text)
+{
+    char host[WEFT_ADDRESS_TEXT_MAX];
+    uint16_t port = 0;
+    return weft_address_split(text, host, &port, NULL) == WEFT_OK;
 }
 
 enum weft_status weft_client_new(const char *address, struct weft_client **ret_client,
@@ -141,8 +152,8 @@ static void wait_for(struct weft_client *client, struct pending *pending)
     client->last_duration_ns = pending->done_ns - start_ns;
 }
 
-/* Hands on the error that a call ended with. Where the connection failed, and not what was asked
- * for, it says so in front. */
+/* Hands on the error that a call ended with. Where the connection failed, or the node as a whole,
+ * and not what was asked for, it says so in front. */
 static enum weft_status failed(struct weft_client *client, struct pending *pending, bool reached,
                                struct weft_error **error)
 {
@@ -162,6 +173,8 @@ static enum weft_status failed(struct weft_client *client, struct pending *pendi
                                 ? "its log says why; is it still running?"
                                 : "start a cluster with `weft up FILE` or a node with `weft node`, "
                                   "or name another address with --server HOST:PORT");
+    } else if (status == WEFT_DEADLINE_EXCEEDED && weft_error_place(*error).step == NULL) {
+        weft_error_wrap(error, status, "the node at %s did not answer in time", client->address);
     }
     return status;
 }
@@ -200,6 +213,7 @@ static enum weft_status call(struct weft_client *client, const char *path,
     struct weft_client_call_options options = {
         .path = path,
         .deadline_ns = deadline(timeout_ms),
+        .patience_ns = PATIENCE_NS,
         .metadata = &metadata,
         .metadata_count = trace != NULL,
     };
@@ -238,15 +252,15 @@ enum weft_status weft_client_infer(struct weft_client *client,
 }
 
 enum weft_status weft_client_describe(struct weft_client *client, const char *name,
-                                      const char *version, struct weft_model_info *ret_info,
-                                      struct weft_error **error)
+                                      const char *version, uint64_t timeout_ms,
+                                      struct weft_model_info *ret_info, struct weft_error **error)
 {
     cleanup_slices struct weft_slices slices = {0};
     cleanup_slice struct weft_slice reply = {0};
     enum weft_status status = weft_oip_grpc_name_encode(name, version, &slices, error);
     if (status == WEFT_OK) {
-        status = call(client, "/inference.GRPCInferenceService/ModelMetadata", &slices, 0, NULL,
-                      &reply, error);
+        status = call(client, "/inference.GRPCInferenceService/ModelMetadata", &slices, timeout_ms,
+                      NULL, &reply, error);
     }
     return status == WEFT_OK ? weft_oip_grpc_model_decode(&reply, ret_info, error) : status;
 }

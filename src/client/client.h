@@ -17,6 +17,8 @@ struct weft_client;
 
 enum { WEFT_CLIENT_TIMEOUT_MS = 60 * 1000 };
 
+/* Whether a text is of the form HOST:PORT, whoever may be there. */
+bool weft_client_is_address(const char *text);
 /* address is "HOST:PORT". Nothing is sent yet. */
 enum weft_status weft_client_new(const char *address, struct weft_client **ret_client,
                                  struct weft_error **error) WEFT_MUST_CHECK;
@@ -53,9 +55,11 @@ enum weft_status weft_client_get(struct weft_client *client, const char *target,
 /* How long the last call took, from its start to its answer. */
 uint64_t weft_client_last_duration_ns(const struct weft_client *client);
 
-/* ModelMetadata of a pipeline or model. The caller calls weft_model_info_fini. */
+/* ModelMetadata of a pipeline or model; timeout_ms as above. The caller calls weft_model_info_fini.
+ */
 enum weft_status weft_client_describe(struct weft_client *client, const char *name,
-                                      const char *version, struct weft_model_info *ret_info,
+                                      const char *version, uint64_t timeout_ms,
+                                      struct weft_model_info *ret_info,
                                       struct weft_error **error) WEFT_MUST_CHECK;
 
 /* The same over REST, for servers that have no gRPC. */

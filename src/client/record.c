@@ -119,7 +119,8 @@ enum weft_status weft_record_wait(struct weft_client *client, const char *id,
     const struct timespec pause = {.tv_nsec = WEFT_RECORD_POLL_MS * 1000 * 1000};
     for (int left = WEFT_RECORD_SETTLE_MS / WEFT_RECORD_POLL_MS;; left--) {
         cleanup_record struct weft_record record = {0};
-        enum weft_status status = weft_record_get(client, id, 0, &record, error);
+        enum weft_status status =
+            weft_record_get(client, id, WEFT_RECORD_SETTLE_MS, &record, error);
         if (status != WEFT_OK) {
             return status;
         }

@@ -26,6 +26,7 @@ struct weft_client_call {
     const struct weft_client_call_events *events;
     void *context;
     struct weft_timer deadline;
+    uint64_t patience_ns; /* 0 = none, or it has begun */
     struct weft_deferred finish;
     struct weft_error *error; /* why it ends */
     bool wait_for_ready;
@@ -135,7 +136,14 @@ static void end(struct weft_client_call *call, enum weft_status status, const ch
 
 static void on_deadline(void *context)
 {
-    end(context, WEFT_DEADLINE_EXCEEDED, "the deadline passed before the call could be sent");
+    struct weft_client_call *call = context;
+    uint64_t patience_ns = call->patience_ns;
+    call->patience_ns = 0;
+    if (call->wire != NULL && patience_ns > 0 &&
+        weft_timer_set(&call->deadline, weft_loop_now_ns() + patience_ns) == WEFT_OK) {
+        return;
+    }
+    end(call, WEFT_DEADLINE_EXCEEDED, "the deadline passed before the call could be sent");
 }
 
 /* --- what the wire tells --- */
@@ -395,6 +403,7 @@ enum weft_status weft_channel_call(struct weft_channel *channel,
     call->events = events;
     call->context = context;
     call->wait_for_ready = options->wait_for_ready;
+    call->patience_ns = options->patience_ns;
     weft_list_init(&call->link);
     weft_list_init(&call->unsent);
     weft_timer_init(&call->deadline, channel->link->loop, on_deadline, call);

@@ -73,8 +73,11 @@ void weft_channel_close(struct weft_channel *channel, void (*closed)(void *conte
 struct weft_client_call_options {
     const char *path;     /* "/package.Service/Method" */
     uint64_t deadline_ns; /* 0 or WEFT_DEADLINE_NEVER_NS = none */
-    bool wait_for_ready;  /* false: UNAVAILABLE at once while the channel is FAILED, and when
-                             connecting fails */
+    /* How much longer than its deadline an open call is waited for, so that the server can say why
+     * it is late. The server is told the deadline. */
+    uint64_t patience_ns;
+    bool wait_for_ready; /* false: UNAVAILABLE at once while the channel is FAILED, and when
+                            connecting fails */
     enum weft_grpc_encoding encoding;
     const uint32_t *aligned;                   /* of the answers, as in weft_grpc_options */
     const struct weft_grpc_metadata *metadata; /* copied */

@@ -11,8 +11,14 @@
 #include "link/server.h"
 #include "wire/problem.h"
 
-/* Calls that are kept for the next ones. */
-enum { FREE_CALLS_MAX = 256 };
+enum {
+    /* Calls that are kept for the next ones. */
+    FREE_CALLS_MAX = 256,
+    /* A method knows the deadline too, and why it is late: which step on which node. It has this
+     * long after the deadline to say so; then the client is told what we know, which is nothing.
+     * Enough for a busy loop to come round, and little enough for who waits. */
+    DEADLINE_GRACE_MS = 100,
+};
 
 struct method {
     struct weft_grpc_method method;
@@ -163,6 +169,7 @@ static void cancel(struct weft_server_call *call, enum weft_status reason)
     }
 }
 
+/* The method has let its grace pass, too. */
 static void on_deadline(void *context)
 {
     struct weft_server_call *call = context;
@@ -316,7 +323,9 @@ void weft_grpc_server_take(struct weft_grpc_server *grpc, struct weft_server *se
     uint64_t arrived_ns = server->connection.received_ns;
     if (timeout_ns < WEFT_DEADLINE_NEVER_NS - arrived_ns) {
         call->deadline_ns = arrived_ns + timeout_ns;
-        if (weft_timer_set(&call->deadline, call->deadline_ns) != WEFT_OK) {
+        uint64_t grace_ns = DEADLINE_GRACE_MS * WEFT_NS_PER_MS;
+        bool far = call->deadline_ns >= WEFT_DEADLINE_NEVER_NS - grace_ns;
+        if (!far && weft_timer_set(&call->deadline, call->deadline_ns + grace_ns) != WEFT_OK) {
             call->ended = true;
             weft_grpc_finish(call->wire, WEFT_OUT_OF_MEMORY, NULL, NULL, 0);
             return;

@@ -6,9 +6,9 @@
  * gRPC methods by their full path. Filled at start-up by `serve` and `run`, given to listeners,
  * then only read. A call is handed to its method and must be ended by exactly one
  * weft_server_call_finish or weft_server_call_reply, inside an event or later; afterwards the
- * pointer is invalid. Deadlines are kept here: when one passes, or the client leaves, `cancelled`
- * is called once, and the method still ends the call (which then says nothing any more). The loop's
- * thread.
+ * pointer is invalid. Deadlines are kept here: when one passed 100 ms ago, in which a method may
+ * say itself why it is late, or the client leaves, `cancelled` is called once, and the method still
+ * ends the call (which then says nothing any more). The loop's thread.
  */
 
 #include "link/link.h"

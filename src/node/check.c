@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "join/join.h"
-#include "node/cluster.h"
 #include "plan/validate.h"
 #include "plan/yaml_tree.h"
 #include "sys/file.h"
@@ -89,15 +88,15 @@ static enum weft_status check_against(const struct weft_pipeline *pipeline,
     return weft_pipeline_validate(pipeline, &catalog, diagnostics, error);
 }
 
-static enum weft_status check_pipeline(const char *text, const struct weft_known_models *models,
-                                       struct weft_diagnostics *diagnostics,
-                                       struct weft_error **error)
+enum weft_status weft_check_pipeline(const char *text, const struct weft_known_models *models,
+                                     struct weft_diagnostics *diagnostics,
+                                     struct weft_pipeline **ret_pipeline, struct weft_error **error)
 {
-    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
     enum weft_status status =
-        weft_pipeline_parse(text, strlen(text), diagnostics, &pipeline, error);
-    return status == WEFT_OK && models != NULL ? check_against(pipeline, models, diagnostics, error)
-                                               : status;
+        weft_pipeline_parse(text, strlen(text), diagnostics, ret_pipeline, error);
+    return status == WEFT_OK && models != NULL
+               ? check_against(*ret_pipeline, models, diagnostics, error)
+               : status;
 }
 
 /* --- files --- */
@@ -117,18 +116,23 @@ static bool is_cluster(const char *path, const char *text)
 }
 
 enum weft_status weft_check_file(const char *path, const struct weft_known_models *models,
-                                 struct weft_diagnostics *diagnostics, struct weft_error **error)
+                                 struct weft_diagnostics *diagnostics, bool *ret_whole,
+                                 struct weft_error **error)
 {
     cleanup_free char *text = NULL;
     enum weft_status status = weft_file_read_text(path, WEFT_YAML_SIZE_MAX_BYTES, &text, error);
     if (status != WEFT_OK) {
         return status;
     }
-    if (is_cluster(path, text)) {
+    bool cluster_file = is_cluster(path, text);
+    *ret_whole = models != NULL || cluster_file;
+    if (cluster_file) {
         cleanup_cluster struct weft_cluster *cluster = NULL;
-        return weft_cluster_parse(path, text, diagnostics, &cluster, error);
+        status = weft_cluster_parse(path, text, diagnostics, &cluster, error);
+        return status == WEFT_OK ? weft_check_cluster(cluster, diagnostics, error) : status;
     }
-    status = check_pipeline(text, models, diagnostics, error);
+    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
+    status = weft_check_pipeline(text, models, diagnostics, &pipeline, error);
     weft_diagnostics_sort(diagnostics);
     return status;
 }

@@ -58,6 +58,8 @@ static enum weft_status add_model(struct weft_known_models *models, const char *
         status =
             weft_config_parse(weft_text_string(&path), text, strlen(text), NULL, &config, error);
         if (status != WEFT_OK) {
+            /* It is there, whatever it takes. */
+            (void)!weft_known_models_add_opaque(models, name, NULL);
             return status;
         }
     }
@@ -75,8 +77,16 @@ enum weft_status weft_known_models_read(struct weft_known_models *models, const 
     enum weft_status status =
         weft_directory_list(directory, WEFT_REPOSITORY_MODELS_MAX, &names, &count, error);
     for (size_t i = 0; i < count; i++) {
-        if (status == WEFT_OK && weft_model_name_valid(names[i])) {
-            status = add_model(models, directory, names[i], error);
+        cleanup_error struct weft_error *problem = NULL;
+        enum weft_status added = WEFT_OK;
+        if (status != WEFT_OUT_OF_MEMORY && weft_model_name_valid(names[i])) {
+            added = add_model(models, directory, names[i], &problem);
+        }
+        if (added != WEFT_OK && status == WEFT_OK) {
+            status = added;
+            if (error != NULL) {
+                *error = steal(&problem);
+            }
         }
         free(names[i]);
     }

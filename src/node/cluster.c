@@ -51,16 +51,21 @@ static void strings_fini(struct weft_strings *strings)
         free(strings->items[i]);
     }
     free(strings->items);
+    free(strings->at);
     *strings = (struct weft_strings){0};
 }
 
 static char *read_path(struct reading *reading, const struct weft_yaml_node *mapping,
-                       const char *key)
+                       const char *key, struct weft_location *ret_at)
 {
     const struct weft_yaml_node *node = weft_yaml_find(mapping, key);
     const char *text =
         node != NULL ? weft_yaml_check_string(node, key, reading->diagnostics) : NULL;
-    return text != NULL ? keep_path(reading, text) : NULL;
+    if (text == NULL) {
+        return NULL;
+    }
+    *ret_at = node->at;
+    return keep_path(reading, text);
 }
 
 static void read_strings(struct reading *reading, const struct weft_yaml_node *node,
@@ -75,11 +80,14 @@ static void read_strings(struct reading *reading, const struct weft_yaml_node *n
         return;
     }
     ret_strings->items = calloc(node->count + 1, sizeof(char *));
-    reading->diagnostics->failed = reading->diagnostics->failed || ret_strings->items == NULL;
-    for (size_t i = 0; ret_strings->items != NULL && i < node->count; i++) {
+    ret_strings->at = calloc(node->count + 1, sizeof(*ret_strings->at));
+    bool well = ret_strings->items != NULL && ret_strings->at != NULL;
+    reading->diagnostics->failed = reading->diagnostics->failed || !well;
+    for (size_t i = 0; well && i < node->count; i++) {
         const char *text =
             weft_yaml_check_string(node->entries[i].value, what, reading->diagnostics);
         if (text != NULL) {
+            ret_strings->at[ret_strings->count] = node->entries[i].value->at;
             ret_strings->items[ret_strings->count++] =
                 paths ? keep_path(reading, text) : keep(reading, text);
         }
@@ -88,6 +96,7 @@ static void read_strings(struct reading *reading, const struct weft_yaml_node *n
 
 /* --- one node --- */
 
+/* insecure has been read. */
 static void read_listen(struct reading *reading, const struct weft_yaml_node *node,
                         struct weft_cluster_node *to)
 {
@@ -100,6 +109,12 @@ static void read_listen(struct reading *reading, const struct weft_yaml_node *no
     if (weft_address_split(text, host, &port, NULL) != WEFT_OK || port == 0) {
         COMPLAIN(reading, node->at, NULL, "\"%s\" is no address: HOST:PORT, as 127.0.0.11:8000",
                  text);
+    } else if (!to->insecure && !weft_address_text_is_loopback(text)) {
+        COMPLAIN(reading, node->at, NULL,
+                 "\"%s\" can be reached from other machines, and nothing asks who calls: use a "
+                 "loopback address, as 127.0.0.11:%u, or say \"insecure: true\" in the node's "
+                 "settings where the network is trusted",
+                 text, (unsigned)port);
     }
     for (size_t i = 0; i < reading->cluster->nodes_count; i++) {
         const struct weft_cluster_node *other = &reading->cluster->nodes[i];
@@ -145,6 +160,7 @@ static void read_node(struct reading *reading, const struct weft_yaml_entry *ent
         entry->value->kind != WEFT_YAML_MAPPING) {
         return;
     }
+    read_resources(reading, entry->value, to);
     const struct weft_yaml_node *listen = weft_yaml_find(entry->value, "listen");
     const struct weft_yaml_node *load = weft_yaml_find(entry->value, "load");
     if (listen == NULL) {
@@ -153,9 +169,9 @@ static void read_node(struct reading *reading, const struct weft_yaml_entry *ent
     } else {
         read_listen(reading, listen, to);
     }
-    to->models = read_path(reading, entry->value, "models");
+    to->models = read_path(reading, entry->value, "models", &to->models_at);
     if (to->models == NULL) {
-        to->models = read_path(reading, reading->root, "models");
+        to->models = read_path(reading, reading->root, "models", &to->models_at);
     }
     to->load_all = load == NULL && to->models != NULL;
     read_strings(reading, load, "load", false, &to->load);
@@ -164,7 +180,6 @@ static void read_node(struct reading *reading, const struct weft_yaml_entry *ent
                  "node \"%s\" has no model directory to load from: models is missing", to->name);
     }
     read_strings(reading, weft_yaml_find(entry->value, "tags"), "tags", false, &to->tags);
-    read_resources(reading, entry->value, to);
 }
 
 /* --- the file --- */
@@ -238,8 +253,9 @@ static void read_file(struct reading *reading)
                  "\"%s\" can't be a cluster's name: no '/', no leading dot", name);
     }
     reading->cluster->name = keep(reading, name != NULL ? name : "");
-    reading->cluster->plugins = read_path(reading, root, "plugins");
-    reading->cluster->state = read_path(reading, root, "state");
+    struct weft_location state_at;
+    reading->cluster->plugins = read_path(reading, root, "plugins", &reading->cluster->plugins_at);
+    reading->cluster->state = read_path(reading, root, "state", &state_at);
     read_strings(reading, weft_yaml_find(root, "pipelines"), "pipelines", true,
                  &reading->cluster->pipelines);
     read_nodes(reading);
@@ -284,7 +300,7 @@ enum weft_status weft_cluster_read(const char *path, struct weft_text *findings,
     return status;
 }
 
-static void node_fini(struct weft_cluster_node *node)
+void weft_cluster_node_fini(struct weft_cluster_node *node)
 {
     free(node->name);
     free(node->listen);
@@ -299,7 +315,7 @@ void weft_cluster_free(struct weft_cluster *cluster)
         return;
     }
     for (size_t i = 0; i < cluster->nodes_count; i++) {
-        node_fini(&cluster->nodes[i]);
+        weft_cluster_node_fini(&cluster->nodes[i]);
     }
     free(cluster->nodes);
     strings_fini(&cluster->pipelines);
@@ -307,74 +323,4 @@ void weft_cluster_free(struct weft_cluster *cluster)
     free(cluster->plugins);
     free(cluster->state);
     free(cluster);
-}
-
-/* --- all in one --- */
-
-/* Moves what `into` does not have yet. */
-static enum weft_status merge_strings(struct weft_strings *into, struct weft_strings *from,
-                                      struct weft_error **error)
-{
-    char **items = realloc(into->items, (into->count + from->count + 1) * sizeof(char *));
-    if (items == NULL) {
-        return weft_error_set_out_of_memory(error);
-    }
-    into->items = items;
-    for (size_t i = 0; i < from->count; i++) {
-        bool known = false;
-        for (size_t k = 0; k < into->count && !known; k++) {
-            known = strcmp(items[k], from->items[i]) == 0;
-        }
-        if (!known) {
-            items[into->count++] = steal(&from->items[i]);
-        }
-    }
-    return WEFT_OK;
-}
-
-static enum weft_status merge_node(struct weft_cluster_node *into, struct weft_cluster_node *from,
-                                   struct weft_error **error)
-{
-    bool needs_models = from->load_all || from->load.count > 0;
-    bool has_models = into->load_all || into->load.count > 0;
-    if (needs_models && !has_models) {
-        free(into->models);
-        into->models = steal(&from->models);
-    } else if (needs_models && strcmp(into->models, from->models) != 0) {
-        return weft_error_set(error, WEFT_FAILED_PRECONDITION,
-                              "nodes \"%s\" and \"%s\" have different model directories, and one "
-                              "node has one",
-                              into->name, from->name);
-    }
-    into->load_all = into->load_all || from->load_all;
-    /* A sum is only one where both say something. */
-    into->slots = into->slots > 0 && from->slots > 0 ? into->slots + from->slots : 0;
-    into->memory_bytes = into->memory_bytes > 0 && from->memory_bytes > 0
-                             ? into->memory_bytes + from->memory_bytes
-                             : 0;
-    enum weft_status status = merge_strings(&into->load, &from->load, error);
-    return status == WEFT_OK ? merge_strings(&into->tags, &from->tags, error) : status;
-}
-
-enum weft_status weft_cluster_merge(struct weft_cluster *cluster, struct weft_error **error)
-{
-    struct weft_cluster_node *gateway = &cluster->nodes[cluster->gateway];
-    for (size_t i = 0; i < cluster->nodes_count; i++) {
-        if (i != cluster->gateway) {
-            enum weft_status status = merge_node(gateway, &cluster->nodes[i], error);
-            if (status != WEFT_OK) {
-                return status;
-            }
-        }
-    }
-    struct weft_cluster_node kept = *gateway;
-    for (size_t i = 0; i < cluster->nodes_count; i++) {
-        if (i != cluster->gateway) {
-            node_fini(&cluster->nodes[i]);
-        }
-    }
-    cluster->nodes[0] = kept;
-    cluster->nodes_count = 1;
-    cluster->gateway = 0;
-    return WEFT_OK;
 }

@@ -15,14 +15,14 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-
-struct weft_diagnostics;
+#include "plan/diagnostics.h"
 
 /* Each is a process; a run's plan may name no more (WEFT_PLAN_NODES_MAX). */
 enum { WEFT_CLUSTER_NODES_MAX = 256 };
 
 struct weft_strings {
     char **items;
+    struct weft_location *at; /* where each stands in the file; not after a merge */
     size_t count;
 };
 
@@ -30,6 +30,7 @@ struct weft_cluster_node {
     char *name;
     char *listen;
     char *models; /* its own or the cluster's; NULL = none */
+    struct weft_location models_at;
     bool load_all;
     struct weft_strings load;
     uint32_t slots;        /* 0 = not said */
@@ -41,7 +42,8 @@ struct weft_cluster_node {
 struct weft_cluster {
     char *name;
     char *plugins; /* NULL = not said */
-    char *state;   /* NULL = not said */
+    struct weft_location plugins_at;
+    char *state; /* NULL = not said */
     struct weft_strings pipelines;
     struct weft_cluster_node *nodes;
     size_t nodes_count;
@@ -62,6 +64,7 @@ enum weft_status weft_cluster_parse(const char *path, const char *text,
  * together. FAILED_PRECONDITION where they have different model directories. */
 enum weft_status weft_cluster_merge(struct weft_cluster *cluster,
                                     struct weft_error **error) WEFT_MUST_CHECK;
+void weft_cluster_node_fini(struct weft_cluster_node *node);
 /* NULL is fine. */
 void weft_cluster_free(struct weft_cluster *cluster);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "node/cluster.h"
 #include "plan/pipeline.h"
 #include "plan/yaml_tree.h"
 #include "sys/file.h"
@@ -19,8 +20,9 @@ static bool is_pipeline_file(const char *name)
     return name[0] != '.' && dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static enum weft_status add(struct weft_pipeline_set *set, struct weft_pipeline *take_pipeline,
-                            const char *path, struct weft_error **error)
+enum weft_status weft_pipeline_set_add(struct weft_pipeline_set *set,
+                                       struct weft_pipeline *take_pipeline, const char *path,
+                                       struct weft_error **error)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->items[i] != NULL && strcmp(set->items[i]->name, take_pipeline->name) == 0) {
@@ -54,7 +56,7 @@ static enum weft_status load_file(struct weft_pipeline_set *set, const char *pat
     weft_diagnostics_sort(&diagnostics);
     weft_diagnostics_format(&diagnostics, findings);
     if (status == WEFT_OK) {
-        status = add(set, pipeline, path, error);
+        status = weft_pipeline_set_add(set, pipeline, path, error);
     }
     if (status == WEFT_OK) {
         pipeline = NULL;
@@ -62,27 +64,29 @@ static enum weft_status load_file(struct weft_pipeline_set *set, const char *pat
     return status;
 }
 
-/* All files are looked at, so that one run tells all that is wrong; the first error counts. */
-static enum weft_status load_directory(struct weft_pipeline_set *set, const char *path,
-                                       struct weft_text *findings, struct weft_error **error)
+enum weft_status weft_pipeline_files(const char *path,
+                                     void (*file)(void *context, const char *path), void *context,
+                                     struct weft_error **error)
 {
+    struct stat about;
     char **names = NULL;
     size_t count = 0;
+    if (stat(path, &about) != 0) {
+        return weft_error_set(error, errno == ENOENT ? WEFT_NOT_FOUND : WEFT_PERMISSION_DENIED,
+                              "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISDIR(about.st_mode)) {
+        file(context, path);
+        return WEFT_OK;
+    }
     enum weft_status status = weft_directory_list(path, FILES_MAX, &names, &count, error);
     for (size_t i = 0; i < count; i++) {
-        cleanup_text struct weft_text file = {0};
-        cleanup_error struct weft_error *problem = NULL;
-        weft_text_printf(&file, "%s/%s", path, names[i]);
-        enum weft_status seen = WEFT_OK;
-        if (is_pipeline_file(names[i])) {
-            seen = file.failed ? weft_error_set_out_of_memory(&problem)
-                               : load_file(set, weft_text_string(&file), findings, &problem);
-        }
-        if (seen != WEFT_OK && status == WEFT_OK) {
-            status = seen;
-            if (error != NULL) {
-                *error = steal(&problem);
-            }
+        cleanup_text struct weft_text name = {0};
+        weft_text_printf(&name, "%s/%s", path, names[i]);
+        if (name.failed && status == WEFT_OK) {
+            status = weft_error_set_out_of_memory(error);
+        } else if (status == WEFT_OK && is_pipeline_file(names[i])) {
+            file(context, weft_text_string(&name));
         }
         free(names[i]);
     }
@@ -90,16 +94,61 @@ static enum weft_status load_directory(struct weft_pipeline_set *set, const char
     return status;
 }
 
+struct loading {
+    struct weft_pipeline_set *set;
+    struct weft_text *findings;
+    enum weft_status status;
+    struct weft_error *error;
+};
+
+/* All files are looked at, so that one run tells all that is wrong; the first error counts. */
+static void load_one(void *context, const char *path)
+{
+    struct loading *loading = context;
+    cleanup_error struct weft_error *problem = NULL;
+    enum weft_status status = load_file(loading->set, path, loading->findings, &problem);
+    if (status != WEFT_OK && loading->status == WEFT_OK) {
+        loading->status = status;
+        loading->error = steal(&problem);
+    }
+}
+
 enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const char *path,
                                         struct weft_text *findings, struct weft_error **error)
 {
-    struct stat about;
-    if (stat(path, &about) != 0) {
-        return weft_error_set(error, errno == ENOENT ? WEFT_NOT_FOUND : WEFT_PERMISSION_DENIED,
-                              "%s: %s", path, strerror(errno));
+    struct loading loading = {.set = set, .findings = findings};
+    enum weft_status status = weft_pipeline_files(path, load_one, &loading, error);
+    if (status == WEFT_OK && loading.status != WEFT_OK && error != NULL) {
+        *error = steal(&loading.error);
     }
-    return S_ISDIR(about.st_mode) ? load_directory(set, path, findings, error)
-                                  : load_file(set, path, findings, error);
+    weft_error_unref(loading.error);
+    return status == WEFT_OK ? loading.status : status;
+}
+
+static bool has_node(const struct weft_cluster *cluster, const char *name)
+{
+    bool has = false;
+    for (size_t i = 0; i < cluster->nodes_count && !has; i++) {
+        has = strcmp(cluster->nodes[i].name, name) == 0;
+    }
+    return has;
+}
+
+void weft_pipeline_set_check_nodes(const struct weft_pipeline_set *set,
+                                   const struct weft_cluster *cluster, struct weft_text *findings)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct weft_pipeline *pipeline = set->items[i];
+        for (size_t k = 0; k < pipeline->steps_count; k++) {
+            const struct weft_pipeline_step *step = &pipeline->steps[k];
+            if (step->node != NULL && !has_node(cluster, step->node)) {
+                weft_text_printf(findings,
+                                 "warning: pipeline \"%s\" can't run: its step \"%s\" is for node "
+                                 "\"%s\", which is not started\n",
+                                 pipeline->name, step->name, step->node);
+            }
+        }
+    }
 }
 
 const char *weft_pipeline_set_name(const struct weft_pipeline_set *set, size_t index)

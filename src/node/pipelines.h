@@ -12,7 +12,14 @@
 
 #include "base/text.h"
 
+struct weft_cluster;
 struct weft_pipeline;
+
+/* Calls `file` for the path, or, where it is a directory, for each pipeline file in it, in the
+ * order of their names. NOT_FOUND. */
+enum weft_status weft_pipeline_files(const char *path,
+                                     void (*file)(void *context, const char *path), void *context,
+                                     struct weft_error **error) WEFT_MUST_CHECK;
 
 /* A set of pipelines; all zeroes is empty. */
 struct weft_pipeline_set {
@@ -26,6 +33,13 @@ struct weft_pipeline_set {
 enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const char *path,
                                         struct weft_text *findings,
                                         struct weft_error **error) WEFT_MUST_CHECK;
+/* Adds one that was read from the path. ALREADY_EXISTS where there is one of its name. */
+enum weft_status weft_pipeline_set_add(struct weft_pipeline_set *set,
+                                       struct weft_pipeline *take_pipeline, const char *path,
+                                       struct weft_error **error) WEFT_MUST_CHECK;
+/* Appends a line for each step that may run on one node only, and that is none of the cluster's. */
+void weft_pipeline_set_check_nodes(const struct weft_pipeline_set *set,
+                                   const struct weft_cluster *cluster, struct weft_text *findings);
 /* The name of the pipeline at an index. */
 const char *weft_pipeline_set_name(const struct weft_pipeline_set *set, size_t index);
 void weft_pipeline_set_fini(struct weft_pipeline_set *set);

@@ -219,6 +219,21 @@ def one_process_does_for_all(room):
     equal(room.run("down", cluster).returncode, 0)
 
 
+def a_step_for_another_node_is_told(room):
+    """A step for a node that is not started is told: in one process all nodes but the gateway are not."""
+    room.model("echo")
+    room.model("other")
+    room.write("twice.yaml", PIPELINE.replace("model: echo", "model: echo, node: A"))
+    cluster, addresses = room.cluster({"A": ["echo"], "B": ["other"], "gate": []}, pipelines=["twice.yaml"])
+    up = room.run("up", cluster, "--wait", "--nodes", "1")
+    equal(up.returncode, 0, up.stderr)
+    has(up.stderr, 'warning: pipeline "twice" can\'t run: its step "first" is for node "A", which is not started')
+    has(room.run("run", "twice", "--server", addresses["gate"], "--input", "payload=1").stderr, 'on node "A"')
+    equal(room.run("down", cluster).returncode, 0)
+    assert "warning: pipeline" not in room.run("up", cluster, "--wait").stderr
+    equal(room.run("down", cluster).returncode, 0)
+
+
 def a_failed_start_leaves_nothing(room):
     """A node that can't start is shown with its last words, and the others are ended."""
     room.model("echo")
@@ -317,5 +332,6 @@ tell([a_node_serves_what_it_loaded, a_node_without_models_serves, a_broken_model
       a_second_signal_ends_at_once, a_broken_pipeline_file_ends_the_node, a_pipeline_becomes_ready_with_its_models,
       a_cluster_comes_up_and_goes_down, a_validated_pipeline_is_checked_against_a_cluster,
       a_request_is_in_the_logs_of_its_nodes, a_failed_step_is_in_its_nodes_log, one_process_does_for_all,
-      a_failed_start_leaves_nothing, a_cluster_that_never_is_ready_runs_out_of_time, the_foreground_shows_and_ends,
-      nothing_outlives_the_foreground, a_run_directory_of_others_is_refused, an_idle_node_sleeps])
+      a_step_for_another_node_is_told, a_failed_start_leaves_nothing, a_cluster_that_never_is_ready_runs_out_of_time,
+      the_foreground_shows_and_ends, nothing_outlives_the_foreground, a_run_directory_of_others_is_refused,
+      an_idle_node_sleeps])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A model for the stories of the command line: hands on its input after the time that the setting
- * `delay_ms` says, fails to load where `broken` says so, and each time it is called where `failing`
- * does.
+ * `delay_ms` says, fails to load where `broken` says so, each time it is called where `failing`
+ * does, and can do nothing with what it is given where `refusing` does.
  */
 #include <weft/model.h>
 
@@ -10,17 +10,19 @@
 #include <string.h>
 #include <time.h>
 
-enum { OPTION_DELAY, OPTION_BROKEN, OPTION_FAILING };
+enum { OPTION_DELAY, OPTION_BROKEN, OPTION_FAILING, OPTION_REFUSING };
 
 struct patient {
     int64_t delay_ms;
     bool failing;
+    bool refusing;
 };
 
 static const struct weft_model_option options[] = {
     [OPTION_DELAY] = {.name = "delay_ms", .kind = WEFT_OPTION_INT64, .default_value = "0"},
     [OPTION_BROKEN] = {.name = "broken", .kind = WEFT_OPTION_BOOL, .default_value = "false"},
     [OPTION_FAILING] = {.name = "failing", .kind = WEFT_OPTION_BOOL, .default_value = "false"},
+    [OPTION_REFUSING] = {.name = "refusing", .kind = WEFT_OPTION_BOOL, .default_value = "false"},
     {.name = NULL},
 };
 
@@ -41,7 +43,8 @@ static enum weft_status load(const struct weft_model_host *host, struct weft_mod
     if (patient == NULL) {
         return host->fail(handle, WEFT_OUT_OF_MEMORY, "no memory");
     }
-    *patient = (struct patient){settings[OPTION_DELAY].int64, settings[OPTION_FAILING].boolean};
+    *patient = (struct patient){settings[OPTION_DELAY].int64, settings[OPTION_FAILING].boolean,
+                                settings[OPTION_REFUSING].boolean};
     *ret_model = patient;
     return WEFT_OK;
 }
@@ -60,6 +63,10 @@ static void infer(void *model, struct weft_model_call *call)
     nanosleep(&pause, NULL);
     if (patient->failing) {
         call->host->complete(call, WEFT_INTERNAL, "it was asked to fail");
+        return;
+    }
+    if (patient->refusing) {
+        call->host->complete(call, WEFT_FAILED_PRECONDITION, "nobody is in this picture");
         return;
     }
     bool forwarded = call->host->forward(call, "payload", 0);

@@ -95,14 +95,33 @@ def progress_is_told(room):
 
 
 def a_failure_is_recorded(room):
-    """A request that is too late ends with 6, and its record says why."""
+    """A model that hangs ends its request with 6: the message names pipeline, step and node, and the record says why."""
     server = cluster(room, delay_ms=5000)
     result = room.run("run", "twice", "--server", server, "--input", "payload=1", "--timeout", "300ms",
                       "--record", "run.json")
     equal(result.returncode, 6, result.stderr)
+    has(result.stderr, "twice", 'step "first"', 'node "A"', "deadline")
     record = json.loads(room.path.joinpath("run.json").read_text())
     check_record(record)
     equal(record["state"], "failed")
+
+
+def a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked(room):
+    """A node that hangs as a whole ends the run with 6, soon after its time, and the address is named."""
+    room.model("echo", delay_ms=20000)
+    node, address = room.node("--models", "models")
+    child = room.start("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "1s")
+    wait_for_request(address)
+    node.send_signal(signal.SIGSTOP)
+    _, said = child.communicate(timeout=15)
+    node.send_signal(signal.SIGCONT)
+    equal(child.returncode, 6, said)
+    has(said, address)
+    node.send_signal(signal.SIGSTOP)
+    result = room.run("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "300ms", timeout=10)
+    node.send_signal(signal.SIGCONT)
+    equal(result.returncode, 6, result.stderr)
+    has(result.stderr, address)
 
 
 def mistakes_are_told(room):
@@ -114,9 +133,46 @@ def mistakes_are_told(room):
     result = room.run("run", "twice", "--server", server, "--input", "paylod=1")
     equal(result.returncode, 3, result.stderr)
     has(result.stderr, 'did you mean "payload"?')
+    result = room.run("run", "twice", "--server", server, "--input", "payload=1", "--input", "payload[1]=2")
+    equal(result.returncode, 3, result.stderr)
+    has(result.stderr, 'input "payload" is given twice')
     result = room.run("run", "twice", "--server", server)
     equal(result.returncode, 3, result.stderr)
     has(result.stderr, 'needs the input "payload"', "--input payload=VALUE")
+
+
+def what_a_model_refuses_is_not_valid(room):
+    """An input that a model can do nothing with ends with 3, and a model that fails with 1."""
+    room.model("echo", failing=True)
+    room.model("other")
+    config = room.path / "models/other/config.pbtxt"
+    config.write_text(config.read_text() + 'parameters { key: "refusing" value: { string_value: "true" } }\n')
+    _, address = room.node("--models", "models")
+    for model, code, words in (("echo", 1, "it was asked to fail"), ("other", 3, "nobody is in this picture")):
+        result = room.run("run", model, "--server", address, "--input", "payload=1")
+        equal(result.returncode, code, result.stderr)
+        has(result.stderr, words)
+
+
+def a_place_for_the_results_is_looked_for_first(room):
+    """Where a result could not be written, nothing is run: no such directory, no such form, a file named twice."""
+    room.model("echo", delay_ms=20000)
+    _, address = room.node("--models", "models")
+    (room.path / "file").write_text("")
+    ask = ("run", "echo", "--server", address, "--input", "payload=1", "--timeout", "15s")
+    for arguments, code, words in (
+            (("--output", "payload=nowhere/a.raw"), 4, 'output "payload": can\'t write nowhere/a.raw: nowhere: No such file'),
+            (("--output", "payload=file/a.raw"), 4, "can't write file/a.raw: file is no directory"),
+            (("--output", "payload=models"), 3, "models is a directory; name a file"),
+            (("--record", "nowhere/run.json"), 4, "--record: can't write nowhere/run.json"),
+            (("--output", "payload=a.webp"), 3, "pictures are written as .png and .jpg"),
+            (("--output", "payload=a.raw", "--record", "a.raw"), 3, "a.raw is to be written twice"),
+    ):
+        result = room.run(*ask, *arguments, timeout=10)
+        equal(result.returncode, code, result.stderr)
+        has(result.stderr, words)
+    result = room.run(*ask, "--output", "payload=/dev/null", "--timeout", "100ms")
+    equal(result.returncode, 6, result.stderr)
 
 
 def lists_are_shown(room):
@@ -126,6 +182,7 @@ def lists_are_shown(room):
     has(succeeded(room.run("get", "models", "--server", server)), "echo", "other")
     nodes = json.loads(succeeded(room.run("get", "nodes", "--server", server, "-o", "json")))
     equal(sorted(node["name"] for node in nodes), ["A", "B", "G"])
+    has(succeeded(room.run("get", "nodes", "--server", server)), "unlimited")
     one = json.loads(succeeded(room.run("get", "node", "B", "--server", server, "-o", "json")))
     equal((one["name"], one["self"]), ("B", False))
     result = room.run("get", "models", "ecco", "--server", server)
@@ -161,4 +218,6 @@ def wait_for_request(address):
 
 
 tell([a_run_prints_its_output, a_run_is_recorded, one_process_sends_nothing, progress_is_told, a_failure_is_recorded,
-      mistakes_are_told, lists_are_shown, a_bench_of_our_own, a_node_that_dies_is_told])
+      a_gateway_that_says_nothing_is_waited_for_no_longer_than_asked, mistakes_are_told,
+      what_a_model_refuses_is_not_valid, a_place_for_the_results_is_looked_for_first, lists_are_shown, a_bench_of_our_own,
+      a_node_that_dies_is_told])

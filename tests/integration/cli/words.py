@@ -22,6 +22,16 @@ def every_verb_has_help_with_an_example(room):
         assert max(map(len, own.stdout.splitlines())) <= 100, f"a line of {verb}'s help is too long"
 
 
+def help_is_given_however_it_is_asked_for(room):
+    """Help is given however it is asked for."""
+    overview = room.run("help").stdout
+    for arguments in (("--help",), ("-h",), ("help", "--help"), ("help", "help"), ("help", "-h"), ("--help", "help")):
+        equal((room.run(*arguments).returncode, room.run(*arguments).stdout), (0, overview), arguments)
+    own = room.run("help", "run").stdout
+    for arguments in (("run", "-h"), ("help", "run", "--help"), ("--help", "run"), ("run", "x", "--help")):
+        equal((room.run(*arguments).returncode, room.run(*arguments).stdout), (0, own), arguments)
+
+
 def the_man_page_names_every_verb_and_option(room):
     """The man page names every verb, and every option of its help."""
     page = (SOURCE / "docs/man/weft.1").read_text().replace("\\-", "-")
@@ -56,7 +66,21 @@ def a_wrong_command_line_is_told(room):
             (("up", "a", "--nodes", "3"), "--nodes is a number from 1 to 1"),
             (("down", "a", "--timeout", "soon"), "--timeout is a duration"),
             (("validate",), "needs a FILE"),
-            (("validate", "x", "-o", "yaml"), '-o can\'t be "yaml"'),
+            (("validate", "x", "-o", "yaml"), '-o can\'t be "yaml"; it is one of table, json'),
+            (("run", "x", "-o", "jsn"), '-o can\'t be "jsn"; did you mean "json"?'),
+            (("run", "x", "--input", "a"), '--input is written NAME=VALUE or NAME=@FILE, not "a"'),
+            (("run", "x", "--input", "=a"), "--input is written NAME=VALUE"),
+            (("run", "x", "--output", "a"), '--output is written NAME=FILE, not "a"'),
+            (("run", "x", "--parameter", "a"), '--parameter is written NAME=VALUE, not "a"'),
+            (("run", "x", "--server", "127.0.0.1:80000"), "--server is HOST:PORT, as 127.0.0.1:8000"),
+            (("get", "nodes", "--server", "here"), '--server is HOST:PORT'),
+            (("bench", "--model", "x", "--server", ":1"), '--server is HOST:PORT'),
+            (("validate", "x", "--server", "127.0.0.1"), '--server is HOST:PORT'),
+            (("node", "--listen", "8000"), '--listen is HOST:PORT'),
+            (("node", "--peer", "A=8000"), '--peer is NAME=HOST:PORT, not "A=8000"'),
+            (("node", "--ready-fd", "77"), "77 is not open"),
+            (("help", "run", "get"), 'one verb at a time, not "run" and "get"'),
+            (("help", "rnu"), 'did you mean "run"?'),
     ):
         result = room.run(*arguments)
         equal(result.returncode, 2, arguments)
@@ -118,7 +142,8 @@ def findings_are_json_for_programs(room):
 
 def a_cluster_file_is_checked(room):
     """A cluster file is told from a pipeline by its keys, and its faults have their places."""
-    equal(room.run("validate", SOURCE / "examples/portrait/cluster.yaml").returncode, 0)
+    whole = room.run("validate", SOURCE / "examples/portrait/cluster.yaml")
+    equal((whole.returncode, whole.stdout), (0, f"{SOURCE}/examples/portrait/cluster.yaml: valid\n"))
     good = "cluster: c\ngateway: a\nnodes:\n  a: { listen: 127.0.0.1:1 }\n  b: { listen: 127.0.0.1:2 }\n"
     for old, new, finding in (
             ("gateway:", "gatway:", 'c.yaml:2:1: error: unknown key "gatway" in the cluster file; did you mean '
@@ -131,6 +156,8 @@ def a_cluster_file_is_checked(room):
             ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, memory: 4GB", "memory is a size"),
             ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, load: [x]", "models is missing"),
             ("cluster: c", "cluster: ../c", "can't be a cluster's name"),
+            ("127.0.0.1:2", "0.0.0.0:2", 'c.yaml:5:16: error: "0.0.0.0:2" can be reached from other machines, and nothing '
+             'asks who calls: use a loopback address, as 127.0.0.11:2, or say "insecure: true"'),
     ):
         room.write("c.yaml", good.replace(old, new, 1))
         result = room.run("validate", "c.yaml")
@@ -139,6 +166,52 @@ def a_cluster_file_is_checked(room):
         up = room.run("up", "c.yaml")
         equal(up.returncode, 3)
         has(up.stderr, finding)
+
+
+def what_a_cluster_file_names_is_checked(room):
+    """Directories, models and pipelines that a cluster file names are there, and a node for each step."""
+    for model in ("echo", "other"):
+        room.write(f"c/models/{model}/config.pbtxt",
+                   CONFIG.format(name=model, delay_ms=0, broken="false", failing="false"))
+    room.write("c/twice.yaml", PIPELINE)
+    good = ("cluster: c\ngateway: b\nmodels: models\npipelines: [twice.yaml]\nnodes:\n"
+            "  a: { listen: 127.0.0.1:1, load: [echo], tags: [gpu] }\n  b: { listen: 127.0.0.1:2, load: [other] }\n")
+    room.write("c/c.yaml", good)
+    whole = room.run("validate", "c/c.yaml")
+    equal((whole.returncode, whole.stdout), (0, "c/c.yaml: valid\n"), whole.stderr)
+    for old, new, finding in (
+            ("models: models", "models: modles", '3:9: error: the models directory "modles" is not there; did you mean '
+             '"models"?'),
+            ("models: models", "models: twice.yaml", '3:9: error: the models directory "twice.yaml" is no directory'),
+            ("load: [other]", "load: [other], models: m", '7:52: error: the models directory "m" is not there'),
+            ("gateway", "plugins: pl\ngateway", '2:10: error: the plugins directory "pl" is not there'),
+            ("load: [echo]", "load: [ehco]", '6:36: error: there is no model "ehco" in "models"; did you mean "echo"?'),
+            ("load: [echo]", "load: [../x]", '"../x" can\'t be a model\'s name'),
+            ("[twice.yaml]", "[tvice.yaml]", '4:13: error: the pipeline file "tvice.yaml" is not there; did you mean '
+             '"twice.yaml"?'),
+            ("[twice.yaml]", "[twice.yaml, twice.yaml]", 'twice.yaml names its pipeline "twice", as another file does'),
+    ):
+        room.write("c/c.yaml", good.replace(old, new, 1))
+        result = room.run("validate", "c/c.yaml")
+        equal(result.returncode, 3, result.stdout + result.stderr)
+        has(result.stdout, "c/c.yaml:" + finding if finding[0].isdigit() else finding)
+    room.write("c/c.yaml", good)
+    for old, new, finding in (
+            ("model: other", "model: othre", 'twice.yaml:6:20: there is no model "othre"; did you mean "other"?'),
+            ("steps:", "stpes:", 'twice.yaml:4:1: unknown key "stpes" in the pipeline; did you mean "steps"?'),
+            ("model: echo", "model: echo, node: c", 'twice.yaml:5:3: step "first" is for node "c"'),
+            ("model: echo", "model: echo, node: b", 'twice.yaml:5:3: no node of the cluster has what step "first"'),
+            ("model: other", "model: other, needs: { tags: [gpu] }", 'no node of the cluster has what step "second"'),
+    ):
+        room.write("c/twice.yaml", PIPELINE.replace(old, new, 1))
+        result = room.run("validate", "c/c.yaml")
+        equal(result.returncode, 3, result.stdout + result.stderr)
+        has(result.stdout, "c/c.yaml:4:13: error: ", finding)
+    room.write("c/twice.yaml", PIPELINE)
+    room.write("c/c.yaml", good.replace("load: [other]", "load: []"))
+    result = room.run("validate", "c/c.yaml")
+    equal(result.returncode, 0, result.stdout + result.stderr)
+    has(result.stdout, 'c/c.yaml:4:13: warning: twice.yaml:6:20: no node of the cluster loads model "other"')
 
 
 def a_missing_file_is_not_found(room):
@@ -150,6 +223,7 @@ def a_missing_file_is_not_found(room):
         has(result.stderr, "x.yaml")
 
 
-tell([every_verb_has_help_with_an_example, the_man_page_names_every_verb_and_option, the_version_is_said,
-      a_wrong_command_line_is_told, a_valid_file_is_valid, a_finding_has_its_place, a_model_without_metadata_is_taken,
-      findings_are_json_for_programs, a_cluster_file_is_checked, a_missing_file_is_not_found])
+tell([every_verb_has_help_with_an_example, help_is_given_however_it_is_asked_for,
+      the_man_page_names_every_verb_and_option, the_version_is_said, a_wrong_command_line_is_told, a_valid_file_is_valid,
+      a_finding_has_its_place, a_model_without_metadata_is_taken, findings_are_json_for_programs,
+      a_cluster_file_is_checked, what_a_cluster_file_names_is_checked, a_missing_file_is_not_found])

@@ -16,6 +16,7 @@ static struct {
     int messages;
     size_t sent;
     bool refused;
+    struct weft_timer later;
     char traceparent[64];
 } seen;
 
@@ -63,6 +64,25 @@ static void keep_silent(void *context, struct weft_server_call *call,
     seen.held = call;
     seen.has_held = true;
     weft_server_call_handle(call, &silent_events, NULL);
+}
+
+static void say_why(void *context)
+{
+    (void)context;
+    struct weft_error *error = NULL;
+    weft_error_set(&error, WEFT_DEADLINE_EXCEEDED, "step \"paint\" was running");
+    weft_server_call_finish(seen.held, error);
+    weft_error_unref(error);
+}
+
+/* As an engine that keeps the deadline itself, and hears of it a little later than the clock. */
+static void be_late(void *context, struct weft_server_call *call, const struct weft_slice *message)
+{
+    struct town *town = context;
+    keep_silent(NULL, call, message);
+    weft_timer_init(&seen.later, town->loop, say_why, NULL);
+    assert_ok(weft_timer_set(&seen.later, weft_server_call_deadline_ns(call) + WEFT_NS_PER_MS),
+              NULL);
 }
 
 static void chat_message(void *context, struct weft_server_call *call,
@@ -119,7 +139,8 @@ static void add(struct town *town, const char *path,
                 void (*start)(void *, struct weft_server_call *))
 {
     struct weft_error *error = NULL;
-    struct weft_grpc_method method = {.path = path, .unary = unary, .start = start};
+    struct weft_grpc_method method = {
+        .path = path, .unary = unary, .start = start, .context = town};
     assert_ok(weft_grpc_server_add(town->grpc, &method, &error), error);
 }
 
@@ -131,6 +152,7 @@ static void build(struct town *town)
     add(town, "/town.Post/Packed", packed_echo, NULL);
     add(town, "/town.Post/Refuse", refuse, NULL);
     add(town, "/town.Post/Silence", keep_silent, NULL);
+    add(town, "/town.Post/Late", be_late, NULL);
     add(town, "/town.Post/Chat", NULL, chat);
     add(town, "/town.Post/Flood", NULL, flood);
     town_open(town);
@@ -293,6 +315,57 @@ static void test_a_deadline_ends_the_call_on_both_sides(void **state)
     town_run_until(&town, &seen.was_cancelled);
     assert_int_equal(seen.cancelled, 1);
     assert_echo(&town, &to_echo, 64);
+    town_raze(&town);
+}
+
+static void test_a_method_may_say_itself_why_it_is_late(void **state)
+{
+    (void)state;
+    struct town town = {0};
+    build(&town);
+    struct weft_client_call_options options = {.path = "/town.Post/Late",
+                                               .deadline_ns =
+                                                   weft_loop_now_ns() + 20 * WEFT_NS_PER_MS,
+                                               .patience_ns = 10000 * WEFT_NS_PER_MS};
+    assert_fails(&town, &options, WEFT_DEADLINE_EXCEEDED, "step \"paint\" was running");
+    assert_int_equal(seen.cancelled, 0);
+    town_raze(&town);
+}
+
+static void test_a_method_that_says_nothing_is_answered_for(void **state)
+{
+    (void)state;
+    struct town town = {0};
+    struct asked asked;
+    build(&town);
+    struct weft_client_call_options options = {.path = "/town.Post/Silence",
+                                               .deadline_ns =
+                                                   weft_loop_now_ns() + 20 * WEFT_NS_PER_MS,
+                                               .patience_ns = 10000 * WEFT_NS_PER_MS};
+    ask(&town, &asked, &options, town_bytes(5, 7));
+    town_run_until(&town, &asked.done);
+    assert_status(weft_error_status(asked.error), WEFT_DEADLINE_EXCEEDED);
+    asked_fini(&asked);
+    town_run_until(&town, &seen.was_cancelled);
+    assert_status(seen.reason, WEFT_DEADLINE_EXCEEDED);
+    town_raze(&town);
+}
+
+static void test_a_patient_caller_ends_with_its_patience(void **state)
+{
+    (void)state;
+    struct town town = {0};
+    struct asked asked;
+    build(&town);
+    struct weft_client_call_options options = {.path = "/town.Post/Silence",
+                                               .deadline_ns =
+                                                   weft_loop_now_ns() + 20 * WEFT_NS_PER_MS,
+                                               .patience_ns = WEFT_NS_PER_MS};
+    ask(&town, &asked, &options, town_bytes(5, 7));
+    town_run_until(&town, &asked.done);
+    assert_status(weft_error_status(asked.error), WEFT_DEADLINE_EXCEEDED);
+    asked_fini(&asked);
+    town_run_until(&town, &seen.was_cancelled);
     town_raze(&town);
 }
 
@@ -629,6 +702,9 @@ int main(void)
         cmocka_unit_test(test_metadata_arrives),
         cmocka_unit_test(test_errors_cross_with_status_and_words),
         cmocka_unit_test(test_a_deadline_ends_the_call_on_both_sides),
+        cmocka_unit_test(test_a_method_may_say_itself_why_it_is_late),
+        cmocka_unit_test(test_a_method_that_says_nothing_is_answered_for),
+        cmocka_unit_test(test_a_patient_caller_ends_with_its_patience),
         cmocka_unit_test(test_a_cancelled_call_is_heard_of),
         cmocka_unit_test(test_a_client_that_leaves_cancels_and_ends_its_calls),
         cmocka_unit_test(test_a_stream_carries_messages_both_ways_in_order),

@@ -73,7 +73,7 @@ def pictures(server, directory):
 def mistakes(server, _):
     """Wrong names, files and values are told with what was meant, before anything is called."""
     for argument, code, words in (("txet=a", 3, 'did you mean "text"?'), ("text=@/nonexistent", 4, "/nonexistent"),
-                                  ("text", 3, "NAME=VALUE")):
+                                  ("text", 2, "NAME=VALUE")):
         expect(weft("run", "shout", "--server", server.grpc, "--input", argument), code, words)
     expect(weft("run", "double", "--server", server.grpc, "--input", "x=1,2,3"), 3, "3 elements")
     expect(weft("run", "shuot", "--server", server.grpc), 4, "no model is called shuot")

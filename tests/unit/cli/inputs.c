@@ -173,7 +173,7 @@ static void what_does_not_fit_is_refused(void **state)
 static void an_input_is_given_once(void **state)
 {
     given(*state, "text=a", "text");
-    refused(*state, "text=b", WEFT_ALREADY_EXISTS, "text");
+    refused(*state, "text=b", WEFT_INVALID_ARGUMENT, "text");
 }
 
 static void parameters_take_their_kind_from_how_they_look(void **state)
