@@ -98,6 +98,13 @@ void serve_reply(struct talk *talk, struct weft_slices *slices)
     weft_slices_forget(slices);
 }
 
+void serve_reply_packed(struct talk *talk, struct weft_slice *packed)
+{
+    account(talk, NULL);
+    weft_server_call_reply_packed(talk->call, packed);
+    *packed = (struct weft_slice){0};
+}
+
 void serve_finish(struct talk *talk, const struct weft_error *error)
 {
     account(talk, error);

@@ -7,6 +7,8 @@
 /*
  * ModelStreamInfer: any number of requests over one call, each answered as it ends, by one response
  * or (a model that streams) by several. What fails is a response with an error; the stream goes on.
+ * A request that is large to decode may be overtaken by one behind it. A large response is not
+ * compressed: it would have to leave the loop and come back before the next.
  */
 
 /* Requests of one stream that are under way. Beyond it the client's window does not reopen; what
@@ -26,6 +28,7 @@ struct stream_request {
     struct weft_list link;
     struct stream *stream;
     struct serve_infer infer;
+    struct serve_message message;
     /* Outputs that came in parts: names of the pipeline, which lives until `done` has returned. */
     const char **streamed;
     size_t streamed_count;
@@ -61,6 +64,7 @@ static void request_free(struct stream_request *request)
 {
     weft_list_remove(&request->link);
     request->stream->requests_count--;
+    serve_message_fini(&request->message);
     serve_infer_fini(request->stream->talk.entry->serve, &request->infer);
     free(request->streamed);
     free(request);
@@ -178,47 +182,60 @@ static void done(void *context, struct weft_error *error, const struct weft_valu
 
 /* --- requests --- */
 
-static enum weft_status start(struct stream_request *request, const struct weft_slice *message,
-                              struct weft_error **error)
+static enum weft_status start(struct stream_request *request, struct weft_error **error)
 {
     static const struct weft_run_events events = {part, done};
     struct stream *stream = request->stream;
     struct weft_oip_request *oip = &request->infer.request;
     struct weft_parameter empty_end;
-    struct weft_serve *serve = stream->talk.entry->serve;
-    enum weft_status status = weft_oip_grpc_request_decode(message, oip, error);
-    if (status == WEFT_OK) {
-        status = serve_hold_message(serve, &request->infer, message, error);
-    }
-    if (status != WEFT_OK) {
-        return status;
-    }
     if (serve_take_parameter(&oip->parameters, "triton_enable_empty_final_response", &empty_end)) {
         request->empty_end = empty_end.boolean;
     }
-    return serve_infer_start(serve, &request->infer, oip->version, &stream->talk.trace,
-                             weft_loop_now_ns(), weft_server_call_deadline_ns(stream->talk.call),
-                             &events, request, error);
+    return serve_infer_start(stream->talk.entry->serve, &request->infer, oip->version,
+                             &stream->talk.trace, weft_loop_now_ns(),
+                             weft_server_call_deadline_ns(stream->talk.call), &events, request,
+                             error);
+}
+
+/* Once its message is decoded, or has failed to be. */
+static void go_on(struct stream_request *request)
+{
+    cleanup_error struct weft_error *error = steal(&request->message.error);
+    if (error != NULL || start(request, &error) != WEFT_OK) {
+        send_failure(request, error);
+        request_free(request);
+    }
+}
+
+static void decoded(struct weft_job *job, bool cancelled)
+{
+    struct stream_request *request = weft_list_entry(job, struct stream_request, message.job);
+    struct stream *stream = request->stream;
+    serve_message_returned(stream->talk.entry->serve, &request->message, stream->talk.call,
+                           cancelled);
+    go_on(request);
+    heed_flow(stream);
+    end_if_over(stream);
 }
 
 static void on_message(void *context, struct weft_server_call *call,
                        const struct weft_slice *message)
 {
     struct stream *stream = context;
-    (void)call;
-    cleanup_error struct weft_error *error = NULL;
     struct stream_request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
+        cleanup_error struct weft_error *error = NULL;
         (void)weft_error_set_out_of_memory(&error);
         respond(stream, NULL, error);
         return;
     }
     request->stream = stream;
+    request->message.infer = &request->infer;
     weft_list_append(&stream->requests, &request->link);
     stream->requests_count++;
-    if (start(request, message, &error) != WEFT_OK) {
-        send_failure(request, error);
-        request_free(request);
+    if (!serve_message_begin(stream->talk.entry->serve, &request->message, call, message,
+                             decoded)) {
+        go_on(request);
     }
     heed_flow(stream);
 }
@@ -238,7 +255,12 @@ static void on_cancelled(void *context, struct weft_server_call *call, enum weft
     stream->cancelled = true;
     for (struct weft_list *link = stream->requests.next; link != &stream->requests;
          link = link->next) {
-        weft_run_cancel(weft_list_entry(link, struct stream_request, link)->infer.call);
+        struct stream_request *request = weft_list_entry(link, struct stream_request, link);
+        if (request->infer.call != NULL) {
+            weft_run_cancel(request->infer.call);
+        } else {
+            (void)weft_executor_cancel(&request->message.job);
+        }
     }
     end_if_over(stream);
 }

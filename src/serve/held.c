@@ -42,7 +42,9 @@ enum weft_status serve_hold_message(struct weft_serve *serve, struct serve_infer
                                     const struct weft_slice *message, struct weft_error **error)
 {
     size_t own_bytes = serve_own_bytes(&infer->request.inputs, message);
-    return serve_hold_bytes(serve, infer, message->size_bytes + own_bytes, error);
+    size_t all_bytes = message->size_bytes + own_bytes;
+    size_t more_bytes = all_bytes > infer->held_bytes ? all_bytes - infer->held_bytes : 0;
+    return serve_hold_bytes(serve, infer, more_bytes, error);
 }
 
 void serve_let_go(struct weft_serve *serve, struct serve_infer *infer)
