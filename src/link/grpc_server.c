@@ -456,6 +456,11 @@ bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *tak
     return put(call, take_slices, slices_count, false);
 }
 
+bool weft_server_call_send_packed(struct weft_server_call *call, struct weft_slice *take_slice)
+{
+    return put(call, take_slice, 1, true);
+}
+
 size_t weft_server_call_queued_bytes(const struct weft_server_call *call)
 {
     return call->wire != NULL ? weft_grpc_call_queued_bytes(call->wire) : 0;
@@ -500,11 +505,5 @@ void weft_server_call_reply(struct weft_server_call *call, struct weft_slice *ta
                             size_t slices_count)
 {
     weft_server_call_send(call, take_slices, slices_count);
-    weft_server_call_finish(call, NULL);
-}
-
-void weft_server_call_reply_packed(struct weft_server_call *call, struct weft_slice *take_slice)
-{
-    put(call, take_slice, 1, true);
     weft_server_call_finish(call, NULL);
 }

@@ -97,6 +97,8 @@ enum weft_status weft_server_call_set_metadata(struct weft_server_call *call,
  * happens. False where the call is over: stop producing. */
 bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *take_slices,
                            size_t slices_count);
+/* The same for one that weft_grpc_deflate made, after weft_server_call_packs. */
+bool weft_server_call_send_packed(struct weft_server_call *call, struct weft_slice *take_slice);
 size_t weft_server_call_queued_bytes(const struct weft_server_call *call);
 /* Backpressure: while paused, the client's window does not reopen. */
 void weft_server_call_pause(struct weft_server_call *call, bool paused);
@@ -106,8 +108,5 @@ void weft_server_call_finish(struct weft_server_call *call, const struct weft_er
 /* One message and OK. Takes the references whatever happens. */
 void weft_server_call_reply(struct weft_server_call *call, struct weft_slice *take_slices,
                             size_t slices_count);
-
-/* The same for one that weft_grpc_deflate made, after weft_server_call_packs. */
-void weft_server_call_reply_packed(struct weft_server_call *call, struct weft_slice *take_slice);
 
 #endif

@@ -35,6 +35,13 @@ static void finish(struct grpc_infer *grpc, const struct weft_error *error)
 
 /* --- the answer --- */
 
+static void answer(struct grpc_infer *grpc, struct weft_slices *slices, struct weft_slice *packed)
+{
+    cleanup_error struct weft_error *error = NULL;
+    (void)!serve_send(&grpc->talk, &grpc->infer, true, slices, packed, &error);
+    finish(grpc, error);
+}
+
 static void pack(struct weft_job *job)
 {
     struct grpc_infer *grpc = weft_list_entry(job, struct grpc_infer, message.job);
@@ -47,23 +54,23 @@ static void packed(struct weft_job *job, bool cancelled)
 {
     struct grpc_infer *grpc = weft_list_entry(job, struct grpc_infer, message.job);
     grpc->talk.entry->serve->away--;
-    (void)cancelled;
-    if (grpc->packed.size_bytes > 0) {
-        serve_reply_packed(&grpc->talk, &grpc->packed);
-    } else {
-        serve_reply(&grpc->talk, &grpc->answer);
-    }
-    grpc_free(grpc);
+    (void)cancelled; /* then it goes as it is */
+    answer(grpc, &grpc->answer, &grpc->packed);
 }
 
-/* True where it goes on in `packed`. */
+/* True where it goes on in `packed`, or has ended because there is no room for it. */
 static bool pack_away(struct grpc_infer *grpc, struct weft_slices *slices)
 {
     struct weft_serve *serve = grpc->talk.entry->serve;
     size_t size_bytes = weft_slices_size_bytes(slices);
+    cleanup_error struct weft_error *error = NULL;
     if (serve->options.executor == NULL || size_bytes <= SERVE_INLINE_BYTES ||
         !weft_server_call_packs(grpc->talk.call, size_bytes)) {
         return false;
+    }
+    if (serve_hold_answer(serve, &grpc->infer, size_bytes, &error) != WEFT_OK) {
+        finish(grpc, error);
+        return true;
     }
     grpc->answer = *slices;
     if (serve_send_away(serve, &grpc->message.job, pack, packed, NULL) != WEFT_OK) {
@@ -87,10 +94,10 @@ static void done(void *context, struct weft_error *error, const struct weft_valu
     cleanup_slices struct weft_slices slices = {0};
     cleanup_error struct weft_error *failure = NULL;
     serve_infer_response(&grpc->infer, outputs, items, &response);
-    enum weft_status status = weft_oip_grpc_response_encode(&response, &slices, &failure);
-    if (status != WEFT_OK || !pack_away(grpc, &slices)) {
-        serve_conclude(&grpc->talk, status, &slices, failure);
-        grpc_free(grpc);
+    if (weft_oip_grpc_response_encode(&response, &slices, &failure) != WEFT_OK) {
+        finish(grpc, failure);
+    } else if (!pack_away(grpc, &slices)) {
+        answer(grpc, &slices, NULL);
     }
 }
 

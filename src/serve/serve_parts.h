@@ -88,7 +88,7 @@ struct weft_serve {
     struct serve_metrics metrics;
     struct weft_list watches; /* of health.c */
     size_t open;              /* answers that are under way, which need the doors' memory */
-    size_t held_bytes;        /* of inputs, by open requests */
+    size_t held_bytes;        /* of inputs, by open requests; of answers, until they are read */
     size_t away;              /* requests that are with the executor */
     bool ready;
     bool freed;
@@ -136,8 +136,6 @@ void serve_talk_unary(void *context, struct weft_server_call *call,
 void serve_talk_start(void *context, struct weft_server_call *call);
 /* Ends it with one message. */
 void serve_reply(struct talk *talk, struct weft_slices *slices);
-/* The same for a message that weft_grpc_deflate made. */
-void serve_reply_packed(struct talk *talk, struct weft_slice *packed);
 /* Ends it; error NULL = OK. */
 void serve_finish(struct talk *talk, const struct weft_error *error);
 /* The status decides: the message, or the error. */
@@ -150,7 +148,7 @@ void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slic
 struct serve_infer {
     struct weft_oip_request request; /* its inputs are given up when it has started */
     struct weft_run_call *call;      /* while it runs */
-    size_t held_bytes;               /* of its inputs, as counted */
+    size_t held_bytes;               /* of its inputs, then of its answer, as counted */
     bool admitted;                   /* it came while the node took requests */
     const char *version;             /* that answers; valid until `done` has returned */
 };
@@ -168,6 +166,12 @@ void serve_infer_response(const struct serve_infer *infer, const struct weft_val
 /* Takes a parameter out of a request's. False where there is none. */
 bool serve_take_parameter(struct weft_parameters *parameters, const char *name,
                           struct weft_parameter *ret_parameter);
+
+/* In call.c: sends an answer, as `packed` where weft_grpc_deflate has made it smaller (NULL = here
+ * and now, where it is small), and counts it as held. On failure nothing is sent. */
+enum weft_status serve_send(struct talk *talk, struct serve_infer *infer, bool last,
+                            struct weft_slices *slices, struct weft_slice *packed,
+                            struct weft_error **error) WEFT_MUST_CHECK;
 
 /* --- rest_infer.c and rest_answer.c --- */
 
@@ -232,6 +236,14 @@ void serve_message_fini(struct serve_message *message);
  * requests would hold more than held_max_bytes; a request that is alone may. */
 enum weft_status serve_hold_bytes(struct weft_serve *serve, struct serve_infer *infer, size_t bytes,
                                   struct weft_error **error) WEFT_MUST_CHECK;
+/* The same for its answer, instead of the inputs, which are let go. */
+enum weft_status serve_hold_answer(struct weft_serve *serve, struct serve_infer *infer,
+                                   size_t bytes, struct weft_error **error) WEFT_MUST_CHECK;
+/* The same for an answer that is about to be sent: its bytes are held until the last slice has been
+ * let go, whatever becomes of the request. After the last answer the inputs are held no more. */
+enum weft_status serve_hold_slices(struct weft_serve *serve, struct serve_infer *infer, bool last,
+                                   struct weft_slice *slices, size_t count,
+                                   struct weft_error **error) WEFT_MUST_CHECK;
 /* Bytes of inputs that are no parts of the message they came in. */
 size_t serve_own_bytes(const struct weft_values *inputs, const struct weft_slice *message);
 /* Both for a message of gRPC, decoded, of which some may be held already. */
