@@ -185,11 +185,12 @@ static enum weft_status make_parts(struct weft_run *run, struct weft_error **err
     if (run->gateway == NULL || run->worker == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    enum weft_status status = peers_start(run, error);
+    enum weft_status status = weft_gateway_node(run->gateway, &run->self, error);
     if (status == WEFT_OK) {
-        status = weft_gateway_node(run->gateway, &run->self, error);
+        status = metrics_start(run, error);
     }
-    return status == WEFT_OK ? metrics_start(run, error) : status;
+    /* Last: what else failed could not take them back at once. */
+    return status == WEFT_OK ? peers_start(run, error) : status;
 }
 
 enum weft_status weft_run_new(const struct weft_run_options *options, struct weft_run **ret_run,
