@@ -313,7 +313,7 @@ const struct weft_verb weft_verb_node = {
         "  --spin on|off           look for messages a little longer before sleeping (on)\n"
         "  --tcp-only              no Unix sockets with the processes of this host\n"
         "  --receive-budget SIZE   memory for messages that are arriving (1GiB)\n"
-        "  --held-budget SIZE      memory for inputs of open requests (as --receive-budget)\n"
+        "  --held-budget SIZE      memory for inputs and unread answers (as --receive-budget)\n"
         "  --log-level LEVEL       debug, info, warning, error (info)\n"
         "  --ready-fd N            an open descriptor that gets a line when the node is ready\n\n"
         "example:\n"

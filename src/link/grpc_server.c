@@ -49,6 +49,7 @@ struct weft_server_call {
     struct weft_timer deadline;
     uint64_t deadline_ns;
     bool has_message;
+    bool packed; /* the message is */
     bool ended;
     bool cancelled;
     struct weft_server_call *next_free;
@@ -202,10 +203,10 @@ static void refuse_messages(struct weft_server_call *call, const char *why)
 static void on_message(void *context, struct weft_grpc_call *wire, const struct weft_slice *message)
 {
     struct weft_server_call *call = context;
-    (void)wire;
     if (call->ended || call->cancelled) {
         return;
     }
+    call->packed = weft_grpc_call_is_packed(wire);
     if (call->method->unary == NULL) {
         if (call->events != NULL) {
             call->events->message(call->context, call, message);
@@ -304,6 +305,7 @@ void weft_grpc_server_take(struct weft_grpc_server *grpc, struct weft_server *se
         .budget = &link->budget,
         .pool = link->pool,
         .aligned = method->method.aligned,
+        .pack_max_bytes = method->method.pack_max_bytes,
     };
     call->grpc = grpc;
     if (weft_grpc_accept(stream, head, &options, &wire_events, call, &call->wire, NULL) !=
@@ -397,6 +399,16 @@ bool weft_server_call_is_cancelled(const struct weft_server_call *call)
     return call->cancelled;
 }
 
+bool weft_server_call_is_packed(const struct weft_server_call *call)
+{
+    return call->packed && call->method->pack_max_bytes > 0;
+}
+
+bool weft_server_call_packs(const struct weft_server_call *call, size_t size_bytes)
+{
+    return call->wire != NULL && weft_grpc_call_packs(call->wire, size_bytes);
+}
+
 void weft_server_call_set_encoding(struct weft_server_call *call, enum weft_grpc_encoding encoding)
 {
     if (call->wire != NULL) {
@@ -425,8 +437,8 @@ static size_t queue_max_bytes(const struct weft_server_call *call)
     return own_bytes > 0 ? own_bytes : (size_t)WEFT_CALL_QUEUE_MAX_BYTES;
 }
 
-bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *take_slices,
-                           size_t slices_count)
+static bool put(struct weft_server_call *call, struct weft_slice *take_slices, size_t slices_count,
+                bool packed)
 {
     weft_assert(!call->ended);
     if (call->wire == NULL || call->cancelled) {
@@ -434,12 +446,28 @@ bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *tak
         return false;
     }
     bool full = weft_grpc_call_queued_bytes(call->wire) > queue_max_bytes(call);
-    if (full || weft_grpc_send(call->wire, take_slices, slices_count, NULL) != WEFT_OK) {
+    enum weft_status status = WEFT_RESOURCE_EXHAUSTED;
+    if (!full) {
+        status = packed ? weft_grpc_send_packed(call->wire, take_slices, NULL)
+                        : weft_grpc_send(call->wire, take_slices, slices_count, NULL);
+    }
+    if (status != WEFT_OK) {
         drop_slices(take_slices, slices_count);
         weft_grpc_cancel(call->wire, full ? WEFT_RESOURCE_EXHAUSTED : WEFT_OUT_OF_MEMORY);
         return false;
     }
     return true;
+}
+
+bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *take_slices,
+                           size_t slices_count)
+{
+    return put(call, take_slices, slices_count, false);
+}
+
+bool weft_server_call_send_packed(struct weft_server_call *call, struct weft_slice *take_slice)
+{
+    return put(call, take_slice, 1, true);
 }
 
 size_t weft_server_call_queued_bytes(const struct weft_server_call *call)

@@ -49,6 +49,7 @@ struct weft_grpc_method {
     size_t message_max_bytes; /* 0 = WEFT_GRPC_MESSAGE_MAX_BYTES [RESOURCE_EXHAUSTED] */
     size_t queue_max_bytes;   /* 0 = WEFT_CALL_QUEUE_MAX_BYTES */
     const uint32_t *aligned;  /* as in weft_grpc_options */
+    size_t pack_max_bytes;    /* the same */
 };
 
 struct weft_grpc_server *weft_grpc_server_new(void);
@@ -80,6 +81,11 @@ void weft_server_call_traffic(const struct weft_server_call *call,
 uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call);
 struct weft_link *weft_server_call_link(const struct weft_server_call *call);
 bool weft_server_call_is_cancelled(const struct weft_server_call *call);
+/* Whether the message is still compressed, as only methods with pack_max_bytes see it: in `unary`,
+ * or in `message`. */
+bool weft_server_call_is_packed(const struct weft_server_call *call);
+/* Whether a reply of that size goes compressed. */
+bool weft_server_call_packs(const struct weft_server_call *call, size_t size_bytes);
 /* Compresses messages from now on where the client takes it; before the first. */
 void weft_server_call_set_encoding(struct weft_server_call *call, enum weft_grpc_encoding encoding);
 /* Adds to the response's initial metadata; before the first message. */
@@ -91,6 +97,8 @@ enum weft_status weft_server_call_set_metadata(struct weft_server_call *call,
  * happens. False where the call is over: stop producing. */
 bool weft_server_call_send(struct weft_server_call *call, struct weft_slice *take_slices,
                            size_t slices_count);
+/* The same for one that weft_grpc_deflate made, after weft_server_call_packs. */
+bool weft_server_call_send_packed(struct weft_server_call *call, struct weft_slice *take_slice);
 size_t weft_server_call_queued_bytes(const struct weft_server_call *call);
 /* Backpressure: while paused, the client's window does not reopen. */
 void weft_server_call_pause(struct weft_server_call *call, bool paused);

@@ -104,6 +104,34 @@ void serve_finish(struct talk *talk, const struct weft_error *error)
     weft_server_call_finish(talk->call, error);
 }
 
+enum weft_status serve_send(struct talk *talk, struct serve_infer *infer, bool last,
+                            struct weft_slices *slices, struct weft_slice *packed,
+                            struct weft_error **error)
+{
+    size_t size_bytes = weft_slices_size_bytes(slices);
+    cleanup_slice struct weft_slice own = {0};
+    if (packed == NULL && size_bytes <= SERVE_INLINE_BYTES &&
+        weft_server_call_packs(talk->call, size_bytes) &&
+        weft_grpc_deflate(weft_slices_items(slices), slices->count, &own, NULL) == WEFT_OK) {
+        packed = &own;
+    }
+    bool is_packed = packed != NULL && packed->size_bytes > 0; /* else it would gain nothing */
+    struct weft_slice *items = is_packed ? packed : weft_slices_items(slices);
+    enum weft_status status = serve_hold_slices(talk->entry->serve, infer, last, items,
+                                                is_packed ? 1 : slices->count, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (is_packed) {
+        weft_server_call_send_packed(talk->call, packed);
+        *packed = (struct weft_slice){0};
+    } else {
+        weft_server_call_send(talk->call, items, slices->count);
+        weft_slices_forget(slices);
+    }
+    return WEFT_OK;
+}
+
 void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slices *slices,
                     const struct weft_error *error)
 {

@@ -90,6 +90,12 @@ static void conclude(struct rest_infer *rest)
         serve_rest_refuse(rest);
         return;
     }
+    if (serve_hold_slices(rest->visit.entry->serve, &rest->infer, true,
+                          weft_slices_items(&rest->answer), rest->answer.count,
+                          &rest->error) != WEFT_OK) {
+        serve_rest_refuse(rest);
+        return;
+    }
     bool binary = rest->json_bytes != WEFT_OIP_JSON_WHOLE;
     if (binary) {
         snprintf(length, sizeof(length), "%zu", rest->json_bytes);
@@ -140,6 +146,14 @@ static size_t work_bytes(const struct rest_infer *rest, const struct weft_values
 static enum weft_status keep(struct rest_infer *rest, const struct weft_values *outputs,
                              struct weft_error **error)
 {
+    size_t bytes = 0;
+    for (size_t i = 0; i < outputs->count; i++) {
+        bytes += weft_value_size_bytes(outputs->items[i].value);
+    }
+    enum weft_status held = serve_hold_answer(rest->visit.entry->serve, &rest->infer, bytes, error);
+    if (held != WEFT_OK) {
+        return held;
+    }
     for (size_t i = 0; i < outputs->count; i++) {
         enum weft_status status =
             weft_values_add(&rest->outputs, outputs->items[i].name, outputs->items[i].value, error);

@@ -10,9 +10,6 @@
  * but the rest_infer: the exchange's texts go with the client.
  */
 
-/* deflate makes at most that much of a byte (zlib's own figure). */
-enum { DEFLATE_RATIO_MAX = 1032 };
-
 /* --- its life --- */
 
 void serve_rest_free(struct rest_infer *rest)
@@ -39,12 +36,7 @@ enum weft_status serve_rest_send_away(struct rest_infer *rest, void (*run)(struc
                                       void (*done)(struct weft_job *job, bool cancelled),
                                       struct weft_error **error)
 {
-    struct weft_serve *serve = rest->visit.entry->serve;
-    rest->job.run = run;
-    rest->job.done = done;
-    enum weft_status status = weft_executor_submit(serve->options.executor, &rest->job, error);
-    serve->away += status == WEFT_OK;
-    return status;
+    return serve_send_away(rest->visit.entry->serve, &rest->job, run, done, error);
 }
 
 void serve_rest_returned(struct rest_infer *rest, bool cancelled)
@@ -206,13 +198,17 @@ static void decoded(struct weft_job *job, bool cancelled)
     go_on(rest);
 }
 
+/* Binary data is taken as it is, but for the lists of texts, which are walked. */
 static bool is_large(const struct rest_infer *rest)
 {
     size_t bytes = rest->body.size_bytes;
     if (rest->coding != WEFT_CODING_IDENTITY) {
-        return bytes > SERVE_INLINE_BYTES / DEFLATE_RATIO_MAX;
+        return bytes > SERVE_INLINE_BYTES / SERVE_DEFLATE_RATIO_MAX;
     }
-    return (rest->json_bytes < bytes ? rest->json_bytes : bytes) > SERVE_INLINE_BYTES;
+    size_t json_bytes = rest->json_bytes < bytes ? rest->json_bytes : bytes;
+    return json_bytes > SERVE_INLINE_BYTES ||
+           (bytes > SERVE_INLINE_BYTES &&
+            memmem(rest->body.data, json_bytes, "\"BYTES\"", 7) != NULL);
 }
 
 void serve_rest_infer(struct weft_serve *serve, struct visit *visit)

@@ -93,6 +93,8 @@ static enum weft_status add_methods(struct weft_serve *serve, struct weft_error 
             .unary = methods[i].unary != NULL ? serve_talk_unary : NULL,
             .start = methods[i].start != NULL ? serve_talk_start : NULL,
             .aligned = methods[i].aligned,
+            .message_max_bytes = methods[i].aligned != NULL ? 0 : SERVE_INLINE_BYTES,
+            .pack_max_bytes = methods[i].aligned != NULL ? SERVE_INLINE_BYTES : 0,
             .context = entry,
         };
         status = weft_grpc_server_add(serve->grpc, &method, error);

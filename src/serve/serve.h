@@ -25,9 +25,9 @@ struct weft_serve_options {
     /* For JSON that is large, and what is compressed; it outlives the doors' requests, which end at
      * the latest with weft_executor_free. NULL = all is the loop's. */
     struct weft_executor *executor;
-    /* Bytes of inputs that all open requests together may hold; what would exceed it is answered
-     * RESOURCE_EXHAUSTED (429), but one request alone is always let in. 0 = as much as the link's
-     * receive budget. */
+    /* Bytes that the inputs of all open requests, and the answers that their readers have not taken
+     * yet, may hold together; what would exceed it is answered RESOURCE_EXHAUSTED (429), but one
+     * alone is always let in. 0 = as much as the link's receive budget. */
     size_t held_max_bytes;
 };
 

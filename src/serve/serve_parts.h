@@ -5,9 +5,9 @@
 /*
  * The inside of the doors, shared by their files: serve.c (life, routes and methods), visit.c (REST
  * requests from arrival to answer), call.c (the same for gRPC), infer.c and held.c, rest_infer.c,
- * rest_answer.c, grpc_infer.c, grpc_stream.c (inference), describe.c (metadata and readiness),
- * repository.c, health.c, reflection.c, lists.c and serve_metrics.c. Nobody else includes it; the
- * loop's thread.
+ * rest_answer.c, grpc_message.c, grpc_infer.c, grpc_stream.c (inference), describe.c (metadata and
+ * readiness), repository.c, health.c, reflection.c, lists.c and serve_metrics.c. Nobody else
+ * includes it; the loop's thread.
  */
 
 #include "base/list.h"
@@ -33,7 +33,8 @@ struct serve_method {
     const char *path;
     void (*unary)(struct weft_serve *serve, struct talk *talk, const struct weft_slice *message);
     void (*start)(struct weft_serve *serve, struct talk *talk);
-    const uint32_t *aligned; /* as in weft_grpc_options */
+    const uint32_t *aligned; /* as in weft_grpc_options; with it, the method is an inference, which
+                              * may be large */
 };
 
 /* A door that is open: what its requests are counted on. The most frequent series are kept. */
@@ -63,7 +64,11 @@ struct talk {
 /* What one request may make the loop's thread parse, write as text or compress: some milliseconds,
  * which everybody else waits. More is the executor's; where a route has no use for more, it is
  * refused. */
-enum { SERVE_INLINE_BYTES = 256 * 1024 };
+enum {
+    SERVE_INLINE_BYTES = 256 * 1024,
+    /* deflate makes at most that much of a byte (zlib's own figure). */
+    SERVE_DEFLATE_RATIO_MAX = 1032,
+};
 
 enum { SERVE_ROUTES_MAX = 48, SERVE_METHODS_MAX = 24, SERVE_KEPT_MAX = 32 };
 
@@ -83,7 +88,7 @@ struct weft_serve {
     struct serve_metrics metrics;
     struct weft_list watches; /* of health.c */
     size_t open;              /* answers that are under way, which need the doors' memory */
-    size_t held_bytes;        /* of inputs, by open requests */
+    size_t held_bytes;        /* of inputs, by open requests; of answers, until they are read */
     size_t away;              /* requests that are with the executor */
     bool ready;
     bool freed;
@@ -143,7 +148,7 @@ void serve_conclude(struct talk *talk, enum weft_status status, struct weft_slic
 struct serve_infer {
     struct weft_oip_request request; /* its inputs are given up when it has started */
     struct weft_run_call *call;      /* while it runs */
-    size_t held_bytes;               /* of its inputs, as counted */
+    size_t held_bytes;               /* of its inputs, then of its answer, as counted */
     bool admitted;                   /* it came while the node took requests */
     const char *version;             /* that answers; valid until `done` has returned */
 };
@@ -161,6 +166,12 @@ void serve_infer_response(const struct serve_infer *infer, const struct weft_val
 /* Takes a parameter out of a request's. False where there is none. */
 bool serve_take_parameter(struct weft_parameters *parameters, const char *name,
                           struct weft_parameter *ret_parameter);
+
+/* In call.c: sends an answer, as `packed` where weft_grpc_deflate has made it smaller (NULL = here
+ * and now, where it is small), and counts it as held. On failure nothing is sent. */
+enum weft_status serve_send(struct talk *talk, struct serve_infer *infer, bool last,
+                            struct weft_slices *slices, struct weft_slice *packed,
+                            struct weft_error **error) WEFT_MUST_CHECK;
 
 /* --- rest_infer.c and rest_answer.c --- */
 
@@ -192,15 +203,50 @@ enum weft_status serve_rest_send_away(struct rest_infer *rest, void (*run)(struc
 /* Begins each `done`; rest->error says afterwards whether it goes on. */
 void serve_rest_returned(struct rest_infer *rest, bool cancelled);
 
+/* --- grpc_message.c --- */
+
+/* A job of the executor's, counted in serve->away until its `done`, which counts it down. */
+enum weft_status serve_send_away(struct weft_serve *serve, struct weft_job *job,
+                                 void (*run_job)(struct weft_job *job),
+                                 void (*done)(struct weft_job *job, bool cancelled),
+                                 struct weft_error **error) WEFT_MUST_CHECK;
+
+/* A ModelInferRequest between the wire and the engine; begins zeroed but for `infer`. While `job`
+ * is under way, it is the executor's thread that reads and writes the rest, and infer->request. */
+struct serve_message {
+    struct weft_job job;
+    struct serve_infer *infer; /* gets the request, and holds its bytes */
+    struct weft_slice slice;
+    bool packed; /* the slice is */
+    struct weft_error *error;
+};
+
+/* Inside the method. True: it is with the executor, and `done` follows, which begins with
+ * serve_message_returned. False, and then: it is decoded, or message->error says why not. */
+bool serve_message_begin(struct weft_serve *serve, struct serve_message *message,
+                         struct weft_server_call *call, const struct weft_slice *slice,
+                         void (*done)(struct weft_job *job, bool cancelled));
+void serve_message_returned(struct weft_serve *serve, struct serve_message *message,
+                            const struct weft_server_call *call, bool cancelled);
+void serve_message_fini(struct serve_message *message);
+
 /* --- held.c --- */
 
 /* Counts bytes as held by the request until serve_infer_fini. RESOURCE_EXHAUSTED where open
  * requests would hold more than held_max_bytes; a request that is alone may. */
 enum weft_status serve_hold_bytes(struct weft_serve *serve, struct serve_infer *infer, size_t bytes,
                                   struct weft_error **error) WEFT_MUST_CHECK;
+/* The same for its answer, instead of the inputs, which are let go. */
+enum weft_status serve_hold_answer(struct weft_serve *serve, struct serve_infer *infer,
+                                   size_t bytes, struct weft_error **error) WEFT_MUST_CHECK;
+/* The same for an answer that is about to be sent: its bytes are held until the last slice has been
+ * let go, whatever becomes of the request. After the last answer the inputs are held no more. */
+enum weft_status serve_hold_slices(struct weft_serve *serve, struct serve_infer *infer, bool last,
+                                   struct weft_slice *slices, size_t count,
+                                   struct weft_error **error) WEFT_MUST_CHECK;
 /* Bytes of inputs that are no parts of the message they came in. */
 size_t serve_own_bytes(const struct weft_values *inputs, const struct weft_slice *message);
-/* Both for a message of gRPC, decoded. */
+/* Both for a message of gRPC, decoded, of which some may be held already. */
 enum weft_status serve_hold_message(struct weft_serve *serve, struct serve_infer *infer,
                                     const struct weft_slice *message,
                                     struct weft_error **error) WEFT_MUST_CHECK;

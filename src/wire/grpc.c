@@ -241,21 +241,39 @@ static enum weft_status send_packed(struct weft_grpc_call *call, struct weft_sli
     return WEFT_OK;
 }
 
-enum weft_status weft_grpc_send(struct weft_grpc_call *call, struct weft_slice *take_slices,
-                                size_t slices_count, struct weft_error **error)
+bool weft_grpc_call_packs(const struct weft_grpc_call *call, size_t size_bytes)
+{
+    return call->encoding_out == WEFT_GRPC_GZIP && (call->peer_takes_gzip || !call->is_server) &&
+           size_bytes >= WEFT_GRPC_COMPRESS_MIN_BYTES;
+}
+
+static enum weft_status begin_send(struct weft_grpc_call *call, struct weft_error **error)
 {
     if (call->failed || call->finished) {
         return weft_error_set(error, WEFT_CANCELLED, "the call is over");
     }
-    if (call->is_server && !call->head_sent) {
-        enum weft_status status = weft_grpc_server_send_head(call, error);
-        if (status != WEFT_OK) {
-            return status;
-        }
+    return call->is_server && !call->head_sent ? weft_grpc_server_send_head(call, error) : WEFT_OK;
+}
+
+enum weft_status weft_grpc_send(struct weft_grpc_call *call, struct weft_slice *take_slices,
+                                size_t slices_count, struct weft_error **error)
+{
+    enum weft_status status = begin_send(call, error);
+    if (status != WEFT_OK) {
+        return status;
     }
-    bool pack = call->encoding_out == WEFT_GRPC_GZIP &&
-                (call->peer_takes_gzip || !call->is_server) &&
-                whole_bytes(take_slices, slices_count) >= WEFT_GRPC_COMPRESS_MIN_BYTES;
+    size_t size_bytes = whole_bytes(take_slices, slices_count);
+    size_t max_bytes = call->options.pack_max_bytes;
+    bool pack =
+        weft_grpc_call_packs(call, size_bytes) && (max_bytes == 0 || size_bytes <= max_bytes);
     return pack ? send_packed(call, take_slices, slices_count, error)
                 : send_prefixed(call, false, take_slices, slices_count, error);
+}
+
+enum weft_status weft_grpc_send_packed(struct weft_grpc_call *call, struct weft_slice *take_slice,
+                                       struct weft_error **error)
+{
+    weft_assert(call->encoding_out == WEFT_GRPC_GZIP);
+    enum weft_status status = begin_send(call, error);
+    return status == WEFT_OK ? send_prefixed(call, true, take_slice, 1, error) : status;
 }

@@ -58,6 +58,10 @@ struct weft_grpc_options {
      * message large, its bytes land aligned as WEFT_GRPC_ALIGNMENT_BYTES says, so that a tensor
      * need not be moved to be used. NULL: none. A constant. */
     const uint32_t *aligned;
+    /* A host that inflates large messages elsewhere: what came compressed is given as it came
+     * (weft_grpc_call_is_packed), and a message above this is sent as it is unless it was packed by
+     * the host (weft_grpc_send_packed). 0: both are done here and now. */
+    size_t pack_max_bytes;
 };
 
 struct weft_grpc_events {
@@ -155,6 +159,14 @@ bool weft_grpc_call_was_unprocessed(const struct weft_grpc_call *call);
 WEFT_MUST_CHECK enum weft_status weft_grpc_send(struct weft_grpc_call *call,
                                                 struct weft_slice *take_slices, size_t slices_count,
                                                 struct weft_error **error);
+/* The same for one that weft_grpc_deflate made; where weft_grpc_call_packs. */
+WEFT_MUST_CHECK enum weft_status weft_grpc_send_packed(struct weft_grpc_call *call,
+                                                       struct weft_slice *take_slice,
+                                                       struct weft_error **error);
+/* Whether a message of that size is to be sent compressed. */
+bool weft_grpc_call_packs(const struct weft_grpc_call *call, size_t size_bytes);
+/* Inside on_message: whether the message is still compressed (pack_max_bytes). */
+bool weft_grpc_call_is_packed(const struct weft_grpc_call *call);
 size_t weft_grpc_call_queued_bytes(const struct weft_grpc_call *call);
 /* Ends the call at once; on_finished follows with the next flush, with `status` (CANCELLED,
  * DEADLINE_EXCEEDED) on this side. */
@@ -166,6 +178,21 @@ void weft_grpc_call_resume(struct weft_grpc_call *call);
 struct weft_http_stream *weft_grpc_call_stream(const struct weft_grpc_call *call);
 void *weft_grpc_call_context(const struct weft_grpc_call *call);
 void weft_grpc_call_set_context(struct weft_grpc_call *call, void *context);
+
+/* --- Messages in gzip: any thread ---------------------------------------------------------------
+ */
+
+/* Inflates into one buffer of at most max_bytes. RESOURCE_EXHAUSTED above, INTERNAL for what is not
+ * gzip. */
+WEFT_MUST_CHECK enum weft_status weft_grpc_inflate(const struct weft_slice *packed,
+                                                   size_t max_bytes, struct weft_pool *pool,
+                                                   struct weft_slice *ret_slice,
+                                                   struct weft_error **error);
+/* Deflates; OK with an empty *ret_slice where that would not make it smaller. */
+WEFT_MUST_CHECK enum weft_status weft_grpc_deflate(const struct weft_slice *slices,
+                                                   size_t slices_count,
+                                                   struct weft_slice *ret_slice,
+                                                   struct weft_error **error);
 
 /* --- Texts of the protocol
  * ------------------------------------------------------------------------------------- */

@@ -88,16 +88,4 @@ weft_grpc_metadata_to_fields(const struct weft_grpc_metadata *metadata, size_t c
 /* The encoding of that name; false for one that we do not know. */
 bool weft_grpc_encoding_parse(const char *name, enum weft_grpc_encoding *ret_encoding);
 
-/* Inflates into one buffer of at most max_bytes. RESOURCE_EXHAUSTED above, INTERNAL for what is not
- * gzip. */
-WEFT_MUST_CHECK enum weft_status weft_grpc_inflate(const struct weft_slice *packed,
-                                                   size_t max_bytes, struct weft_pool *pool,
-                                                   struct weft_slice *ret_slice,
-                                                   struct weft_error **error);
-/* Deflates; OK with an empty *ret_slice where that would not make it smaller. */
-WEFT_MUST_CHECK enum weft_status weft_grpc_deflate(const struct weft_slice *slices,
-                                                   size_t slices_count,
-                                                   struct weft_slice *ret_slice,
-                                                   struct weft_error **error);
-
 #endif

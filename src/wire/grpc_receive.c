@@ -97,9 +97,14 @@ void weft_grpc_call_resume(struct weft_grpc_call *call)
  * ----------------------------------------------------------------------------------------------------
  */
 
+bool weft_grpc_call_is_packed(const struct weft_grpc_call *call)
+{
+    return call->prefix[0] != 0;
+}
+
 static void deliver(struct weft_grpc_call *call, const struct weft_slice *message)
 {
-    if (call->prefix[0] == 0) {
+    if (call->prefix[0] == 0 || call->options.pack_max_bytes > 0) {
         call->events->on_message(call->context, call, message);
         return;
     }

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/value.h"
 #include "wire/grpc_private.h"
+#include "wire/problem.h"
 
 /* The server's side of a call: its request's head, its answer's head and its status. */
 
@@ -90,17 +92,34 @@ static void read_fields(const struct weft_http_head *head, struct request_fields
     }
 }
 
+/* An answer that a client of HTTP/1.1 can read. */
+static void refuse_version(struct weft_http_stream *stream)
+{
+    static const struct weft_http_field type =
+        WEFT_HTTP_FIELD("content-type", WEFT_PROBLEM_CONTENT_TYPE);
+    const struct weft_http_head head = {.status = 505, .fields = &type, .fields_count = 1};
+    cleanup_error struct weft_error *error = NULL;
+    cleanup_text struct weft_text text = {0};
+    cleanup_slice struct weft_slice body = {0};
+    (void)!weft_error_set(&error, WEFT_UNIMPLEMENTED, "gRPC needs HTTP/2");
+    weft_problem_json(error, head.status, &text);
+    if (text.failed || !weft_slice_copy(text.data, text.length, &body) ||
+        weft_http_stream_respond(stream, &head, false, NULL) != WEFT_OK ||
+        weft_http_stream_send(stream, NULL, 0, &body, 1, NULL) != WEFT_OK) {
+        weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
+        return;
+    }
+    body = (struct weft_slice){0};
+    if (weft_http_stream_end(stream, NULL, 0, NULL) != WEFT_OK) {
+        weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
+    }
+}
+
 static enum weft_status check(struct weft_http_stream *stream, const struct weft_http_head *head,
                               const struct request_fields *fields, struct weft_error **error)
 {
     if (weft_http_version(weft_http_stream_http(stream)) != WEFT_HTTP_2) {
-        struct weft_http_field upgrade = WEFT_HTTP_FIELD("content-type", "text/plain");
-        if (weft_http_stream_respond(
-                stream,
-                &(struct weft_http_head){.status = 505, .fields = &upgrade, .fields_count = 1},
-                true, NULL) != WEFT_OK) {
-            weft_http_stream_reset(stream, WEFT_HTTP_INTERNAL_ERROR);
-        }
+        refuse_version(stream);
         return weft_error_set(error, WEFT_INVALID_ARGUMENT, "gRPC needs HTTP/2");
     }
     if (strcmp(head->method, "POST") != 0) {

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/value.h"
 #include "wire/http1.h"
+#include "wire/problem.h"
 
 /* HTTP/1.1: what is sent. RFC 9112 unless another source is named. */
 
@@ -175,6 +177,17 @@ enum weft_status weft_http1_open(struct weft_http_stream *stream, const struct w
     return status;
 }
 
+/* What was refused before there was a request is told as every other error is. */
+static void write_problem(int status, const char *reason, struct weft_text *text)
+{
+    cleanup_error struct weft_error *error = NULL;
+    enum weft_status kind = status >= 500                    ? WEFT_UNIMPLEMENTED
+                            : status == 414 || status == 431 ? WEFT_RESOURCE_EXHAUSTED
+                                                             : WEFT_INVALID_ARGUMENT;
+    (void)!weft_error_set(&error, kind, "%s", reason);
+    weft_problem_json(error, status, text);
+}
+
 void weft_http1_refuse(struct weft_http *http, int status, const char *reason)
 {
     struct weft_http1 *http1 = http->http1;
@@ -183,13 +196,15 @@ void weft_http1_refuse(struct weft_http *http, int status, const char *reason)
     if (!http->is_server || answered) {
         return;
     }
+    cleanup_text struct weft_text problem = {0};
     cleanup_text struct weft_text text = {0};
+    write_problem(status, reason, &problem);
     weft_text_printf(&text,
-                     "HTTP/1.1 %d %s\r\ncontent-type: text/plain\r\ncontent-length: "
-                     "%zu\r\nconnection: close\r\n\r\n%s\n",
-                     status, reason_phrase(status), strlen(reason) + 1, reason);
+                     "HTTP/1.1 %d %s\r\ncontent-type: " WEFT_PROBLEM_CONTENT_TYPE
+                     "\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n%s",
+                     status, reason_phrase(status), problem.length, weft_text_string(&problem));
     weft_slice_fini(&http1->refusal);
-    if (!text_to_slice(&text, &http1->refusal)) {
+    if (problem.failed || !text_to_slice(&text, &http1->refusal)) {
         http1->refusal = (struct weft_slice){0}; /* then the connection just ends */
     }
 }

@@ -18,6 +18,9 @@
 enum weft_status weft_oip_grpc_request_decode(const struct weft_slice *message,
                                               struct weft_oip_request *ret_request,
                                               struct weft_error **error) WEFT_MUST_CHECK;
+/* The bytes that decoding has to look at one by one: all but raw contents, and those too where a
+ * tensor is BYTES. Of a message with more fields than a request may have, all. */
+size_t weft_oip_grpc_request_work_bytes(const struct weft_slice *message);
 /* Tensors go as raw contents. Appends to slices; on failure slices is as before. */
 enum weft_status weft_oip_grpc_request_encode(const struct weft_oip_request *request,
                                               struct weft_slices *slices,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/failmalloc.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool armed;
 static bool all;
 static bool failed;
@@ -17,7 +19,7 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
-static bool fails(void)
+static bool fails_now(void)
 {
     if (!armed) {
         return false;
@@ -31,6 +33,14 @@ static bool fails(void)
     }
     failed = true;
     return true;
+}
+
+static bool fails(void)
+{
+    pthread_mutex_lock(&lock);
+    bool now = fails_now();
+    pthread_mutex_unlock(&lock);
+    return now;
 }
 
 void *__wrap_malloc(size_t size)
@@ -55,20 +65,27 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 
 void failmalloc_arm(size_t count)
 {
+    pthread_mutex_lock(&lock);
     armed = true;
     all = false;
     failed = false;
     left = count;
+    pthread_mutex_unlock(&lock);
 }
 
 void failmalloc_arm_all(size_t count)
 {
     failmalloc_arm(count);
+    pthread_mutex_lock(&lock);
     all = true;
+    pthread_mutex_unlock(&lock);
 }
 
 bool failmalloc_disarm(void)
 {
+    pthread_mutex_lock(&lock);
+    bool now = failed;
     armed = false;
-    return failed;
+    pthread_mutex_unlock(&lock);
+    return now;
 }

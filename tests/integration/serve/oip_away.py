@@ -1,16 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Large JSON and what is compressed leave the loop's thread, over REST, which still answers the others: oip_away.py
-DOOR. The door's executor has one thread."""
+"""What is large to decode or to encode leaves the loop's thread, which still answers the others, over REST and gRPC:
+oip_away.py DOOR. The door's executor has one thread."""
 import gzip
 import http.client
 import json
+import pathlib
+import random
 import select
+import struct
+import subprocess
+import tempfile
+
+import grpc
+from inference import grpc_service_pb2 as oip
 
 import town
 
 ECHO = "/v2/models/echo/infer"
 LARGE = 400000
+MiB = 1024 * 1024
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 
 
 def number(door, path):
@@ -33,6 +44,74 @@ def floats(count, **more):
     data = [i / 8 for i in range(count)]
     return json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [count // 2, 2], "data": data}],
                        **more}).encode()
+
+
+# --- gRPC: messages as bytes, since Python's protobuf takes longer to write large ones than a node to read them ---
+
+
+def varint(number):
+    more = b""
+    while number > 127:
+        more += bytes([number & 127 | 128])
+        number >>= 7
+    return more + bytes([number])
+
+
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def typed(size, model="zeroes", last=b"", **more):
+    """A request whose tensor of UINT8 is in uint_contents, element by element."""
+    contents = field(5, field(4, bytes(size - len(last)) + last))
+    request = oip.ModelInferRequest(model_name=model, **more)
+    return request.SerializeToString() + field(5, field(1, b"in") + field(2, b"UINT8") + field(3, varint(size)) + contents)
+
+
+def raw(size, **more):
+    request = oip.ModelInferRequest(model_name="zeroes", **more)
+    request.inputs.add(name="in", datatype="UINT8", shape=[size])
+    return request.SerializeToString() + field(7, bytes(size))
+
+
+def texts(count):
+    request = oip.ModelInferRequest(model_name="words")
+    request.inputs.add(name="in", datatype="BYTES", shape=[count])
+    return request.SerializeToString() + field(7, bytes(4) * count)
+
+
+def floats_raw(count):
+    request = oip.ModelInferRequest(model_name="echo", id="back")
+    request.inputs.add(name="x", datatype="FP32", shape=[count // 2, 2])
+    generator = random.Random(7)
+    data = struct.pack(f"<{count}f", *(generator.randrange(256) for _ in range(count)))
+    return request.SerializeToString() + field(7, data), data
+
+
+def dial(door):
+    return grpc.insecure_channel(door.address, options=[("grpc.max_receive_message_length", -1),
+                                                        ("grpc.max_send_message_length", -1)])
+
+
+def calls(door):
+    """(the channel, ModelInfer from bytes to an answer)."""
+    channel = dial(door)
+    return channel, channel.unary_unary(INFER, response_deserializer=oip.ModelInferResponse.FromString)
+
+
+def seen_away(door, over):
+    """Whether the executor was seen at work before it was over."""
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
+    try:
+        while True:
+            ended = over()
+            connection.request("GET", "/test/busy")
+            if int(connection.getresponse().read()) == 1:
+                return True
+            if ended:
+                return False
+    finally:
+        connection.close()
 
 
 def it_is_made_ready(door):
@@ -114,6 +193,111 @@ def clients_that_leave_meanwhile_leave_nothing(door):
     assert door.json("POST", ECHO, floats(80000))[0] == 200
 
 
+def others_are_answered_while_a_large_message_is_decoded(door):
+    channel, infer = calls(door)
+    with channel:
+        small = oip.ModelInferRequest(model_name="zeroes", id="small")
+        small.inputs.add(name="in", datatype="UINT8", shape=[1])
+        small.raw_input_contents.append(b"0")
+        for message, compression in ((typed(64 * MiB), None), (raw(64 * MiB), grpc.Compression.Gzip),
+                                     (texts(8 * MiB), None)):
+            for left in range(5, -1, -1):  # a slow machine may ask too late
+                large = infer.future(message, timeout=60, compression=compression)
+                first = seen_away(door, large.done)
+                assert door.call("GET", "/v2/health/live")[0] == 200
+                assert infer(small.SerializeToString(), timeout=60).id == "small"
+                # Texts are walked so fast that to have seen them there is enough.
+                first = first and (len(message) < 40 * MiB or number(door, "/test/busy") == 1 and not large.done())
+                assert len(large.result().raw_output_contents[0]) in (20000, 32 * MiB)
+                if first:
+                    break
+                assert left > 0, "the large call was always answered first"
+    assert metric(door, "weft_held_bytes") == 0
+
+
+def large_messages_are_what_small_ones_would_be(door):
+    channel, infer = calls(door)
+    with channel:
+        for compression in (None, grpc.Compression.Gzip):
+            answer = infer(typed(MiB, id="seven", model_version="1"), timeout=60, compression=compression)
+            assert (answer.id, answer.model_version) == ("seven", "1")
+            assert answer.raw_output_contents[0] == bytes(20000)
+            message, data = floats_raw(MiB)
+            answer = infer(message, timeout=60, compression=compression)
+            assert answer.id == "back" and answer.raw_output_contents[0] == data
+            stream = channel.stream_stream(STREAM, response_deserializer=oip.ModelStreamInferResponse.FromString)
+            large = [typed(MiB, id=name) for name in ("a", "b", "c")]
+            answers = list(stream(iter(large + [message]), timeout=60, compression=compression))
+            assert sorted(answer.infer_response.id for answer in answers) == ["a", "b", "back", "c"], answers
+            assert not any(answer.error_message for answer in answers)
+            assert data in [answer.infer_response.raw_output_contents[0] for answer in answers]
+    assert metric(door, "weft_held_bytes") == 0
+
+
+def a_large_answer_is_compressed_away_from_the_loop(door):
+    message, data = floats_raw(4 * MiB)
+    with tempfile.TemporaryDirectory(prefix="weft-away-") as directory:
+        sent, got = pathlib.Path(directory, "sent"), pathlib.Path(directory, "got")
+        sent.write_bytes(b"\0" + struct.pack(">I", len(message)) + message)
+        curl = ["curl", "-s", "--http2-prior-knowledge", "-H", "content-type: application/grpc", "-H", "te: trailers",
+                "-H", "grpc-encoding: gzip", "-H", "grpc-accept-encoding: gzip", "--data-binary", f"@{sent}", "-o", got,
+                f"http://{door.address}{INFER}"]
+        for left in range(5, -1, -1):
+            with subprocess.Popen(curl) as client:
+                # Decoding is little work here, so what is with the executor is the answer.
+                seen = seen_away(door, lambda: client.poll() is not None)
+                assert door.call("GET", "/v2/health/live")[0] == 200
+            answer = got.read_bytes()
+            assert answer[0] == 1 and struct.unpack(">I", answer[1:5])[0] == len(answer) - 5, answer[:9]
+            assert oip.ModelInferResponse.FromString(gzip.decompress(answer[5:])).raw_output_contents[0] == data
+            if seen:
+                break
+            assert left > 0, "nothing was seen with the executor"
+
+
+def large_messages_that_are_wrong_are_told_as_small_ones(door):
+    channel, infer = calls(door)
+
+    def wrong(message, code, words, **more):
+        error = infer.future(message, timeout=60, **more).exception()
+        assert error is not None and error.code() == code and words in error.details(), (words, error)
+
+    with channel:
+        wrong(typed(MiB, last=b"\x80"), grpc.StatusCode.INVALID_ARGUMENT, "InferTensorContents")
+        wrong(typed(MiB)[:-1], grpc.StatusCode.INVALID_ARGUMENT, "ModelInferRequest")
+        wrong(typed(MiB, model="nothing"), grpc.StatusCode.NOT_FOUND, "nothing")
+        wrong(typed(MiB, model="echo"), grpc.StatusCode.INVALID_ARGUMENT, "in")
+        wrong(texts(MiB) + field(7, b"x"), grpc.StatusCode.INVALID_ARGUMENT, "raw contents")
+        # A bomb: a message of 300 KiB, 300 MiB when inflated.
+        wrong(raw(300 * MiB), grpc.StatusCode.RESOURCE_EXHAUSTED, "longer", compression=grpc.Compression.Gzip)
+        stream = channel.stream_stream(STREAM, response_deserializer=oip.ModelStreamInferResponse.FromString)
+        answers = list(stream(iter([typed(MiB, model="nothing", id="x"), raw(MiB, id="y")]), timeout=60))
+        assert sorted(answer.infer_response.id for answer in answers) == ["x", "y"], answers
+        assert sorted("nothing" in answer.error_message for answer in answers) == [False, True]
+        # What needs no large message takes none.
+        live = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+        error = live.future(bytes(MiB), timeout=60, compression=grpc.Compression.Gzip).exception()
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error
+    assert metric(door, "weft_held_bytes") == 0
+
+
+def calls_that_are_left_meanwhile_leave_nothing(door):
+    channel, infer = calls(door)
+    with channel:
+        stream = channel.stream_stream(STREAM, response_deserializer=oip.ModelStreamInferResponse.FromString)
+        left = [infer.future(typed(8 * MiB), timeout=60) for _ in range(2)]
+        left.append(stream(iter([typed(8 * MiB)] * 2), timeout=60))
+        town.wait_for(lambda: number(door, "/test/busy") >= 2)
+        for call in left:
+            call.cancel()
+        town.wait_for(lambda: number(door, "/test/busy") == 0, 60)
+        late = infer.future(typed(32 * MiB), timeout=0.2).exception()
+        assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED, late
+    town.wait_for(lambda: number(door, "/test/busy") == 0, 60)
+    town.wait_for(lambda: metric(door, "weft_held_bytes") == 0)
+    assert number(door, "/test/running") == 0
+
+
 def one_that_came_before_the_end_is_still_begun(door):
     body = floats(LARGE)
     large = send(door, body)
@@ -128,10 +312,14 @@ def one_that_came_before_the_end_is_still_begun(door):
 def requests_are_still_with_the_executor_when_the_node_ends(door):
     body = floats(LARGE)
     door.left_open = [send(door, body) for _ in range(3)]
-    town.wait_for(lambda: number(door, "/test/busy") == 3)
+    channel, infer = calls(door)
+    stream = channel.stream_stream(STREAM)
+    door.left_open += [channel, infer.future(typed(8 * MiB), timeout=60), stream(iter([typed(8 * MiB)]), timeout=60)]
+    town.wait_for(lambda: number(door, "/test/busy") >= 3)
 
 
 STORIES = [value for value in list(globals().values())
            if callable(value) and getattr(value, "__module__", "") == "__main__" and
-           value.__name__ not in ("number", "metric", "send", "floats")]
+           value.__name__ not in ("number", "metric", "send", "floats", "varint", "field", "typed", "raw", "texts",
+                                  "floats_raw", "dial", "calls", "seen_away")]
 town.main(STORIES)

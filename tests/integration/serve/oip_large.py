@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What large and slow requests cost the others, over REST and gRPC: oip_large.py DOOR. The door may hold 1 MiB of inputs,
-and says its metrics."""
+"""What large and slow requests, and slow readers, cost the others, over REST and gRPC: oip_large.py DOOR. The door may hold
+1 MiB, and says its metrics."""
 import gzip
 import http.client
 import json
 import os
+import socket
 
 import grpc
 from inference import grpc_service_pb2 as oip
@@ -123,8 +124,98 @@ def calls_over_grpc_count_alike(door):
         town.wait_for(lambda: held(door) == 0 and running(door) == 0)
 
 
+# --- the memory of answers ---
+
+
+def ended_well(door):
+    text = door.call("GET", "/metrics")[2].decode()
+    series = '\nweft_http_requests_total{method="POST",route="/v2/models/{model}/infer",code="200"} '
+    return int(float(text.split(series)[1].split()[0])) if series in text else 0
+
+
+def slow_reader(door, size):
+    """A client of echo that reads nothing of its answer; returns when the answer is under way."""
+    before = ended_well(door)
+    plug = socket.socket()
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plug.settimeout(60)
+    plug.connect(("127.0.0.1", door.port))
+    head = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [size // 8, 2],
+                                   "parameters": {"binary_data_size": size}}],
+                       "parameters": {"binary_data_output": True}}).encode()
+    plug.sendall(b"POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: %d\r\n"
+                 b"Content-Length: %d\r\n\r\n" % (len(head), len(head) + size) + head + bytes(size))
+    town.wait_for(lambda: ended_well(door) == before + 1)
+    return plug
+
+
+def answers_count_until_they_are_read(door):
+    size = 16 * 1024 * KiB  # more than the kernel takes for a reader
+    plug = slow_reader(door, size)
+    assert size <= held(door) < size + 10 * KiB, held(door)
+    full(door.json("POST", "/v2/models/echo/infer", floats(2)))
+    answer = http.client.HTTPResponse(plug)
+    answer.begin()
+    assert answer.status == 200 and answer.read()[-size - 8:-8] == bytes(size)
+    plug.close()
+    town.wait_for(lambda: held(door) == 0)
+    # One that leaves without having read takes its answer along.
+    plug = slow_reader(door, size)
+    assert held(door) >= size
+    plug.close()
+    town.wait_for(lambda: held(door) == 0)
+    assert door.json("POST", "/v2/models/echo/infer", floats(64))[0] == 200
+
+
+def answers_of_a_stream_count_until_they_are_read(door):
+    size = 4 * 1024 * KiB
+    request = oip.ModelInferRequest(model_name="echo", id="a")
+    request.inputs.add(name="x", datatype="FP32", shape=[size // 8, 2])
+    request.raw_input_contents.append(bytes(size))
+    with grpc.insecure_channel(door.address, options=[("grpc.max_receive_message_length", -1),
+                                                      ("grpc.http2.bdp_probe", 0)]) as channel:
+        stream = channel.stream_stream(SERVICE + "ModelStreamInfer", oip.ModelInferRequest.SerializeToString,
+                                       oip.ModelStreamInferResponse.FromString)
+        answers = stream(iter([request]), timeout=60)
+        town.wait_for(lambda: running(door) == 0 and size <= held(door) < size + 10 * KiB)
+        full(door.json("POST", "/v2/models/echo/infer", floats(2)))
+        assert next(answers).infer_response.raw_output_contents[0] == bytes(size)
+        town.wait_for(lambda: held(door) == 0)
+
+
+def an_answer_without_room_is_refused(door):
+    first = send(door, SLOW, bytes(1014 * KiB), RAW)
+    town.wait_for(lambda: running(door) == 1)
+    before = held(door)
+    for headers in ({}, {"Accept-Encoding": "gzip"}):
+        status, got, body = door.call("POST", "/v2/models/zeroes/infer", b"0", {**RAW, **headers})
+        if headers:  # made small, it has room
+            assert status == 200 and got["content-encoding"] == "gzip", (status, got)
+        else:
+            full((status, None, json.loads(body)))
+            assert "request's answer" in json.loads(body)["error"], body
+    small = oip.ModelInferRequest(model_name="zeroes", id="z")
+    small.inputs.add(name="in", datatype="UINT8", shape=[1])
+    small.raw_input_contents.append(b"0")
+    with grpc.insecure_channel(door.address) as channel:
+        unary = channel.unary_unary(SERVICE + "ModelInfer", oip.ModelInferRequest.SerializeToString,
+                                    oip.ModelInferResponse.FromString)
+        refused = unary.future(small, timeout=30).exception()
+        assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "answer" in refused.details(), refused
+        assert len(unary(small, timeout=30, compression=grpc.Compression.Gzip).raw_output_contents[0]) == 20000
+        stream = channel.stream_stream(SERVICE + "ModelStreamInfer", oip.ModelInferRequest.SerializeToString,
+                                       oip.ModelStreamInferResponse.FromString)
+        answers = list(stream(iter([small]), timeout=30))
+        assert len(answers) == 1 and "request's answer" in answers[0].error_message, answers
+        assert answers[0].infer_response.id == "z"
+    assert held(door) == before, (held(door), before)
+    first.close()
+    town.wait_for(lambda: held(door) == 0)
+    assert door.call("POST", "/v2/models/zeroes/infer", b"0", RAW)[0] == 200
+
+
 STORIES = [value for value in list(globals().values())
            if callable(value) and getattr(value, "__module__", "") == "__main__" and
-           value.__name__ not in ("held", "running", "send", "floats", "message", "full")]
+           value.__name__ not in ("held", "running", "send", "floats", "message", "full", "ended_well", "slow_reader")]
 os.environ["WEFT_DOOR_HELD_BYTES"] = str(1024 * KiB)
 town.main(STORIES)

@@ -275,6 +275,30 @@ def a_body_that_is_too_large_is_refused_before_it_comes(door):
         assert plug.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+def what_is_no_proper_request_is_a_problem_too(door):
+    for status, bytes_sent in (
+            (400, b"GET /v2 HTTP/1.1\r\n\r\n"),
+            (400, b"GET /v2 HTTP/1.1\r\nHost: x\nX: y\r\n\r\n"),
+            (400, b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n" % ECHO.encode()),
+            (400, b"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\n{}{}\r\n" % ECHO.encode()),
+            (414, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 100000)),
+            (431, b"GET /v2 HTTP/1.1\r\nHost: x\r\n%s\r\n" % (b"X: y\r\n" * 20000)),
+            (431, b"GET /v2 HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n" % (b"a" * 100000)),
+            (501, b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"),
+            (501, b"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" % ECHO.encode()),
+            (505, b"POST /inference.GRPCInferenceService/ServerLive HTTP/1.1\r\nHost: x\r\nTE: trailers\r\n"
+                  b"Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n")):
+        with socket.create_connection(("127.0.0.1", door.port), 20) as plug:
+            try:
+                plug.sendall(bytes_sent)
+            except OSError:
+                pass  # refused before all of it was sent
+            answer = http.client.HTTPResponse(plug)
+            answer.begin()
+            body = answer.read()
+            problem((answer.status, {k.lower(): v for k, v in answer.getheaders()}, json.loads(body)), status)
+
+
 def a_body_that_is_cut_short_hurts_nobody(door):
     with socket.create_connection(("127.0.0.1", door.port), 20) as plug:
         plug.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{" % ECHO.encode())

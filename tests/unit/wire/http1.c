@@ -51,6 +51,22 @@ static char *exchange(const char *bytes, size_t size_bytes, size_t piece_bytes,
     return answer;
 }
 
+/* RFC 9457, with the member that OIP's clients read. */
+static void assert_problem(const char *answer, int http_status)
+{
+    char status[32];
+    char length[48];
+    const char *body = strstr(answer, "\r\n\r\n");
+    assert_non_null(strstr(answer, "content-type: application/problem+json\r\n"));
+    assert_non_null(body);
+    snprintf(length, sizeof(length), "content-length: %zu\r\n", strlen(body + 4));
+    snprintf(status, sizeof(status), "\"status\":%d,", http_status);
+    assert_non_null(strstr(answer, length));
+    assert_non_null(strstr(body, status));
+    assert_non_null(strstr(body, "\"error\":\""));
+    assert_non_null(strstr(body, "\"type\":\"urn:weft:problem:"));
+}
+
 static void expect_status(const char *bytes, int http_status)
 {
     for (size_t piece_bytes = 0; piece_bytes <= 1; piece_bytes++) {
@@ -64,6 +80,7 @@ static void expect_status(const char *bytes, int http_status)
         if (http_status >= 400 && http_status != 404) {
             assert_non_null(strstr(answer, "connection: close\r\n"));
             assert_int_equal(requests, 0);
+            assert_problem(answer, http_status);
         }
         free(answer);
     }
@@ -178,6 +195,7 @@ static void broken_chunks_end_the_connection(void **state)
             if (strncmp(answer, "HTTP/1.1 400 ", 13) != 0 || requests != 1) {
                 fail_msg("body \"%s\": %zu requests, answer \"%s\"", bodies[i], requests, answer);
             }
+            assert_problem(answer, 400);
             free(answer);
         }
     }

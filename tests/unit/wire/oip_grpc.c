@@ -360,6 +360,42 @@ static void metadata_is_as_the_other_implementation_reads_it(void **state)
     weft_model_info_fini(&back);
 }
 
+static size_t work_of(const struct theirs *theirs)
+{
+    cleanup_slice struct weft_slice message = packed(theirs);
+    return weft_oip_grpc_request_work_bytes(&message);
+}
+
+static void the_work_of_decoding_is_seen_by_the_outline(void **state)
+{
+    (void)state;
+    static float numbers[4096];
+    struct theirs theirs;
+    /* Raw contents are taken as they are, but for lists of texts. */
+    theirs_init(&theirs, "FP32", 4096);
+    theirs_raw(&theirs, numbers, sizeof(numbers));
+    assert_in_range(work_of(&theirs), 1, 100);
+    theirs_init(&theirs, "BYTES", 4096);
+    theirs_raw(&theirs, numbers, sizeof(numbers));
+    assert_in_range(work_of(&theirs), sizeof(numbers), sizeof(numbers) + 100);
+    theirs_init(&theirs, "FP32", 4096);
+    theirs.input.contents = &theirs.contents;
+    theirs.contents.n_fp32_contents = 4096;
+    theirs.contents.fp32_contents = numbers;
+    assert_in_range(work_of(&theirs), sizeof(numbers), sizeof(numbers) + 100);
+    /* Noise, and more fields than a request has, count whole. */
+    char noise[8192];
+    memset(noise, 0x3a, sizeof(noise)); /* raw contents of 58 bytes, over and over */
+    struct weft_slice message = weft_slice_static(noise, sizeof(noise));
+    assert_in_range(weft_oip_grpc_request_work_bytes(&message), 1, sizeof(noise));
+    memset(noise, 0xff, sizeof(noise));
+    assert_int_equal(weft_oip_grpc_request_work_bytes(&message), sizeof(noise));
+    for (size_t i = 0; i < sizeof(noise); i++) {
+        noise[i] = i % 2 == 0 ? 0x3a : 0;
+    }
+    assert_int_equal(weft_oip_grpc_request_work_bytes(&message), sizeof(noise));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_response_refers_to_its_tensors),
         cmocka_unit_test(a_stream_carries_answers_and_errors),
         cmocka_unit_test(a_request_survives_the_way),
+        cmocka_unit_test(the_work_of_decoding_is_seen_by_the_outline),
         cmocka_unit_test(metadata_is_as_the_other_implementation_reads_it),
     };
     return cmocka_run_group_tests_name("oip_grpc", tests, NULL, NULL);
