@@ -3,9 +3,9 @@
  * A model of one's own, as small as can be: text in, the same text in capitals out. It needs nothing but Weft's public
  * headers, and is built and served so:
  *
- *     mkdir -p models/shout/1
- *     cc -shared -fPIC -I include -o models/shout/1/model.so examples/plugin/shout.c
- *     weft node --models models
+ *     mkdir -p my-models/shout/1
+ *     cc -shared -fPIC -I include -o my-models/shout/1/model.so examples/plugin/shout.c
+ *     weft node --models my-models &
  *     weft run shout --input text=hello
  */
 #include <weft/model.h>

@@ -26,7 +26,7 @@ enum weft_status weft_pipeline_set_add(struct weft_pipeline_set *set,
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->items[i] != NULL && strcmp(set->items[i]->name, take_pipeline->name) == 0) {
-            return weft_error_set(error, WEFT_ALREADY_EXISTS,
+            return weft_error_set(error, WEFT_INVALID_ARGUMENT,
                                   "%s names its pipeline \"%s\", as another file does", path,
                                   take_pipeline->name);
         }

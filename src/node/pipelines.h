@@ -28,12 +28,12 @@ struct weft_pipeline_set {
 };
 
 /* Adds what the path holds. Findings (warnings too) are appended to findings, a line each;
- * INVALID_ARGUMENT where there is an error among them, NOT_FOUND where there is no such file, and
- * ALREADY_EXISTS where two files name the same pipeline. */
+ * INVALID_ARGUMENT where there is an error among them, or two files name the same pipeline;
+ * NOT_FOUND where there is no such file. */
 enum weft_status weft_pipeline_set_load(struct weft_pipeline_set *set, const char *path,
                                         struct weft_text *findings,
                                         struct weft_error **error) WEFT_MUST_CHECK;
-/* Adds one that was read from the path. ALREADY_EXISTS where there is one of its name. */
+/* Adds one that was read from the path. INVALID_ARGUMENT where there is one of its name. */
 enum weft_status weft_pipeline_set_add(struct weft_pipeline_set *set,
                                        struct weft_pipeline *take_pipeline, const char *path,
                                        struct weft_error **error) WEFT_MUST_CHECK;

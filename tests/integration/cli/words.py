@@ -195,6 +195,7 @@ def what_a_cluster_file_names_is_checked(room):
         result = room.run("validate", "c/c.yaml")
         equal(result.returncode, 3, result.stdout + result.stderr)
         has(result.stdout, "c/c.yaml:" + finding if finding[0].isdigit() else finding)
+    equal(room.run("up", "c/c.yaml").returncode, 3)  # the last of these
     room.write("c/c.yaml", good)
     for old, new, finding in (
             ("model: other", "model: othre", 'twice.yaml:6:20: there is no model "othre"; did you mean "other"?'),
