@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -167,6 +168,17 @@ def lost_nodes(stories, cluster):
     first, second = cluster["first"], cluster["second"]
     with stories.story("the pipeline works over two nodes"):
         assert ask(first, "two") == (200, "hello")
+    with stories.story("a node that stands still fails a request by name, when its deadline passes"):
+        second.process.send_signal(signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            status, problem = ask(first, "two", parameters={"timeout": 500000})
+            assert status == 504 and time.monotonic() - started < LONG_BEFORE_S, (status, problem)
+            assert problem["node"] == "second" and problem["step"] == "far", problem
+            serves(first)
+        finally:
+            second.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: ask(first, "two") == (200, "hello"), 30)
     with stories.story("a node that dies under a request fails it by name, at once"):
         answers = []
         hanging = threading.Thread(target=lambda: answers.append(ask(first, "words", parameters={"behave": "hang"})))
