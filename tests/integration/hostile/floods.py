@@ -8,16 +8,18 @@ import gzip
 import http.client
 import json
 import pathlib
+import shutil
 import socket
 import struct
 import sys
 import tempfile
 import time
+import zlib
 
 sys.dont_write_bytecode = True
 
 from frames import CLIENT, connect, continuation, data, frame, head_block, headers, literal, rst, settings
-from nodes import Node, Stories, write_model
+from nodes import REPOSITORY, Node, Stories, write_model
 
 INFER = "/v2/models/text/infer"
 GRPC_INFER = "/inference.GRPCInferenceService/ModelInfer"
@@ -295,11 +297,40 @@ def absurd_json(stories, node):
         answered(gzip.compress(gzip.compress(one().encode())), 400, headers={"Content-Encoding": "gzip"})
 
 
+def pictures_that_are_none(stories, node):
+    def decode(picture):
+        head = json.dumps({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1],
+                                       "parameters": {"binary_data_size": len(picture) + 4}}]}).encode()
+        body = head + struct.pack("<I", len(picture)) + picture
+        status, _, answer = node.request("POST", "/v2/models/image_decode/infer", body,
+                                         {"Inference-Header-Content-Length": str(len(head))})
+        return status, answer
+
+    def chunk(kind, payload):
+        return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+    def png(width, height, rows):
+        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+                chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+    with story(stories, node, "pictures that are none are refused by the step that was to read them"):
+        whole = png(2, 2, bytes(14))
+        assert decode(whole)[0] == 200
+        for picture in (b"", b"GIF89a", b"\xff\xd8\xff\xe0" + bytes(1000), b"\xff\xd8\xff", whole[:20], whole[:-20], whole[8:],
+                        whole.replace(b"IDAT", b"IDAX"), png(0, 2, b""), png(60000, 60000, bytes(1000)),
+                        png(2**31 - 1, 2**31 - 1, bytes(1000)), png(2**32 - 1, 1, b""), bytes(range(256)) * 1000):
+            status, answer = decode(picture)
+            problem = json.loads(answer)
+            assert status in (400, 413, 429) and problem["step"] == "image_decode", (picture[:40], status, problem)
+
+
 def main():
     stories = Stories()
     with tempfile.TemporaryDirectory(prefix="weft-floods-") as directory:
         texts = [("text", "STRING", [-1])]
         write_model(pathlib.Path(directory), "text", "mirror", texts, texts)
+        shutil.copytree(REPOSITORY / "image_decode", pathlib.Path(directory, "image_decode"))
+        pathlib.Path(directory, "image_decode", "1").mkdir(exist_ok=True)
         with Node("only", models=directory) as node:
             node.wait_until_ready()
             serves(node)
@@ -308,6 +339,7 @@ def main():
             grpc_framing(stories, node)
             heads(stories, node)
             absurd_json(stories, node)
+            pictures_that_are_none(stories, node)
             if stories.failed:
                 node.show_log()
     stories.end()
