@@ -15,7 +15,7 @@ cp /etc/resolv.conf /etc/hosts "$root/etc/"
 [ ! -d /usr/local/share/ca-certificates ] || cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
 cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
 [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
-env | grep -E '^(PIP_[A-Z_]+|GOPROXY|GOSUMDB|SSL_CERT_(FILE|DIR)|(http|https|no)_proxy|HTTPS?_PROXY|NO_PROXY)=' >"$root/root/registries" || :
+env | grep -E '^(PIP_[A-Z_]+|SSL_CERT_(FILE|DIR)|(http|https|no)_proxy|HTTPS?_PROXY|NO_PROXY)=' >"$root/root/registries" || :
 sed -n 's/^[A-Z_]*=\(\/.*\)/\1/p' "$root/root/registries" | while read -r file; do
     [ ! -f "$file" ] || { mkdir -p "$root${file%/*}" && cp -L "$file" "$root$file"; }
 done

@@ -171,6 +171,7 @@ static void on_timer(void *context)
         return;
     }
     if (server->head_ns != 0 && now_ns >= server->head_ns + listener->head_timeout_ns) {
+        weft_http_late(server->connection.http);
         cut(server, "no whole request head came in time");
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "wire/http1.h"
 #include "wire/http_private.h"
 
 /* RFC 9113 section 3.4. */
@@ -258,6 +259,14 @@ bool weft_http_wants_send(const struct weft_http *http)
 {
     return !http->disconnected &&
            (http->batch != NULL || (http->protocol != NULL && http->protocol->wants_send(http)));
+}
+
+void weft_http_late(struct weft_http *http)
+{
+    if (http->http1 != NULL && http->is_server && !http->failed && http->http1->stream == NULL) {
+        http->failed = true;
+        weft_http1_refuse(http, 408, "the request's head did not come in time");
+    }
 }
 
 bool weft_http_is_done(const struct weft_http *http)

@@ -262,6 +262,9 @@ bool weft_http_ping(struct weft_http *http);
  * highest id); call again about a round trip later (a second is usual) for the final one. A client
  * opens no more. */
 void weft_http_goaway(struct weft_http *http);
+/* Server, without a stream: the request that has begun did not become whole in time. On HTTP/1.1 it
+ * is answered 408, and the connection is done. */
+void weft_http_late(struct weft_http *http);
 /* The loop's shared memory, for codecs above. */
 struct weft_http_shared *weft_http_shared(const struct weft_http *http);
 

@@ -183,6 +183,7 @@ static void write_problem(int status, const char *reason, struct weft_text *text
     cleanup_error struct weft_error *error = NULL;
     enum weft_status kind = status >= 500                    ? WEFT_UNIMPLEMENTED
                             : status == 414 || status == 431 ? WEFT_RESOURCE_EXHAUSTED
+                            : status == 408                  ? WEFT_DEADLINE_EXCEEDED
                                                              : WEFT_INVALID_ARGUMENT;
     (void)!weft_error_set(&error, kind, "%s", reason);
     weft_problem_json(error, status, text);

@@ -171,12 +171,30 @@ static void read_datatype(struct weft_json *json, struct tensor *tensor)
     }
 }
 
+/* Readers differ on which of two members of one name counts, so there must not be two. The names
+ * are at most 31, NULL at the end. */
+static void check_once(struct weft_json *json, const char *key, const char *const *names,
+                       unsigned *seen)
+{
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        if (strcmp(key, names[i]) == 0) {
+            if ((*seen & 1u << i) != 0) {
+                weft_json_fail(json, "a member is there twice");
+            }
+            *seen |= 1u << i;
+        }
+    }
+}
+
 static void read_tensor_members(struct document *document, struct weft_json *json,
                                 struct tensor *tensor)
 {
+    static const char *const names[] = {"name", "datatype", "shape", "parameters", "data", NULL};
     bool first = true;
+    unsigned seen = 0;
     char key[KEY_BYTES];
     while (weft_json_member(json, &first, key, sizeof(key))) {
+        check_once(json, key, names, &seen);
         if (strcmp(key, "name") == 0) {
             set_string(json, &tensor->name, WEFT_OIP_NAME_MAX_BYTES);
         } else if (strcmp(key, "datatype") == 0) {
@@ -355,8 +373,11 @@ static void read_key(struct document *document, struct weft_json *json, const ch
 
 static enum weft_status read_document(struct document *document, struct weft_error **error)
 {
+    static const char *const names[] = {"id",         "parameters",    "inputs", "outputs",
+                                        "model_name", "model_version", NULL};
     const struct weft_slice *body = document->body;
     bool first = true;
+    unsigned seen = 0;
     char key[KEY_BYTES];
     struct weft_json json;
     if (document->json_bytes == WEFT_OIP_JSON_WHOLE) {
@@ -371,6 +392,7 @@ static enum weft_status read_document(struct document *document, struct weft_err
     document->binary_offset = document->json_bytes;
     weft_json_init(&json, body->data, document->json_bytes);
     while (weft_json_member(&json, &first, key, sizeof(key))) {
+        check_once(&json, key, names, &seen);
         read_key(document, &json, key);
     }
     if (document->error != NULL) {

@@ -5,8 +5,8 @@
 /*
  * Lets allocations fail on purpose. A test links `failmalloc_dep`, which wraps malloc, calloc,
  * realloc and aligned_alloc of everything that is linked statically (our own code; shared libraries
- * only where we hand them an allocator). Which allocation it is, where several threads make some, is
- * theirs to race for.
+ * only where we hand them an allocator). Which allocation it is, where several threads make some,
+ * is theirs to race for.
  *
  *     for (size_t i = 0;; i++) {
  *         failmalloc_arm(i);

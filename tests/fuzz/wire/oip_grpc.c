@@ -58,6 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     cleanup_slice struct weft_slice message = {0};
     if (weft_slice_copy(data, size_bytes, &message)) {
+        if (weft_oip_grpc_request_work_bytes(&message) > size_bytes) {
+            abort();
+        }
         request(&message);
         response(&message);
         others(&message);

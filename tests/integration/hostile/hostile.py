@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -15,6 +16,7 @@ import time
 
 sys.dont_write_bytecode = True
 
+from frames import CLIENT, connect, data, head_block, headers
 from nodes import Cluster, Stories, write_model
 
 CONNECTIONS = 1000
@@ -51,33 +53,22 @@ def serves(node):
     assert ask(node) == (200, "hello")
 
 
-def connect(node):
-    host, port = node.address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), 20)
-
-
-def frame(kind, flags, stream, payload):
-    """RFC 9113 section 4.1."""
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def literal(name, value):
-    """RFC 7541 section 6.2.2."""
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
 def grpc_announcing(size):
     """A ModelInfer whose message says that it is so long, and then nothing."""
-    head = b"".join(literal(name, value) for name, value in (
-        (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/inference.GRPCInferenceService/ModelInfer"),
-        (b":authority", b"x"), (b"content-type", b"application/grpc"), (b"te", b"trailers")))
-    return (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, head)
-            + frame(0, 0, 1, b"\x00" + struct.pack(">I", size)))
+    head = head_block(":method", "POST", ":scheme", "http", ":path", "/inference.GRPCInferenceService/ModelInfer",
+                      ":authority", "x", "content-type", "application/grpc", "te", "trailers")
+    return CLIENT + headers(1, head) + data(1, b"\x00" + struct.pack(">I", size))
 
 
 def http_announcing(size):
     return (b"POST /v2/models/text/infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n{" % size)
+
+
+def http2_announcing(size):
+    head = head_block(":method", "POST", ":scheme", "http", ":path", "/v2/models/text/infer", ":authority", "x",
+                      "content-type", "application/json", "content-length", str(size))
+    return CLIENT + headers(1, head) + data(1, b"{")
 
 
 def flood(stories, node, words, opening):
@@ -98,16 +89,16 @@ def announcements(stories, node):
     for size, name in ((GIB, "1 GiB"), (200 << 20, "200 MiB")):
         flood(stories, node, f"a thousand gRPC calls announce {name} each and send nothing", grpc_announcing(size))
         flood(stories, node, f"a thousand HTTP requests announce {name} each and send nothing", http_announcing(size))
+        flood(stories, node, f"a thousand HTTP/2 requests announce {name} each and send nothing", http2_announcing(size))
 
 
 def peer_calls(first, count):
     """So many calls as a node of another name each, over at once."""
-    opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
+    opening = CLIENT
     for i in range(count):
-        head = b"".join(literal(name, value) for name, value in (
-            (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/weft.v1.Peer/Connect"), (b":authority", b"x"),
-            (b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"weft-node", b"ghost-%d" % (first + i))))
-        opening += frame(1, 5, 2 * i + 1, head)
+        head = head_block(":method", "POST", ":scheme", "http", ":path", "/weft.v1.Peer/Connect", ":authority", "x",
+                          "content-type", "application/grpc", "te", "trailers", "weft-node", f"ghost-{first + i}")
+        opening += headers(2 * i + 1, head, end_stream=True)
     return opening
 
 
@@ -177,6 +168,17 @@ def lost_nodes(stories, cluster):
     first, second = cluster["first"], cluster["second"]
     with stories.story("the pipeline works over two nodes"):
         assert ask(first, "two") == (200, "hello")
+    with stories.story("a node that stands still fails a request by name, when its deadline passes"):
+        second.process.send_signal(signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            status, problem = ask(first, "two", parameters={"timeout": 500000})
+            assert status == 504 and time.monotonic() - started < LONG_BEFORE_S, (status, problem)
+            assert problem["node"] == "second" and problem["step"] == "far", problem
+            serves(first)
+        finally:
+            second.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: ask(first, "two") == (200, "hello"), 30)
     with stories.story("a node that dies under a request fails it by name, at once"):
         answers = []
         hanging = threading.Thread(target=lambda: answers.append(ask(first, "words", parameters={"behave": "hang"})))

@@ -20,14 +20,20 @@ static void assert_says(const struct ended *ended, enum weft_status status, cons
     }
 }
 
+/* Version 1 of "hal" is loaded, an actor. */
+static void open_with_hal(struct stage *stage)
+{
+    stage_open(stage);
+    stage_model(stage, "hal", "1", actor);
+    stage_must_load(stage, "hal");
+}
+
 static void a_model_is_loaded_and_unloaded(void **state)
 {
     (void)state;
     struct stage stage;
     char reason[256];
-    stage_open(&stage);
-    stage_model(&stage, "hal", "1", actor);
-    stage_must_load(&stage, "hal");
+    open_with_hal(&stage);
     assert_int_equal(stage_state(&stage, "hal", "1", NULL, 0), WEFT_MODEL_READY);
     assert_true(stage.changes > 0);
     assert_true(stage_logged(&stage, "models/hal/1"));
@@ -165,9 +171,7 @@ static void a_model_is_replaced_under_load(void **state)
 {
     (void)state;
     struct stage stage;
-    stage_open(&stage);
-    stage_model(&stage, "hal", "1", actor);
-    stage_must_load(&stage, "hal");
+    open_with_hal(&stage);
     struct weft_model *old = stage_find(&stage, "hal");
     struct weft_error *error = NULL;
     struct talk running = {0}, waiting = {0}, fresh = {0};
@@ -201,9 +205,7 @@ static void unloading_waits_for_open_calls(void **state)
 {
     (void)state;
     struct stage stage;
-    stage_open(&stage);
-    stage_model(&stage, "hal", "1", actor);
-    stage_must_load(&stage, "hal");
+    open_with_hal(&stage);
     struct weft_model *model = stage_find(&stage, "hal");
     struct weft_error *error = NULL;
     struct talk talk = {0};
@@ -278,9 +280,7 @@ static void the_end_cancels_and_leaves_nothing(void **state)
 {
     (void)state;
     struct stage stage;
-    stage_open(&stage);
-    stage_model(&stage, "hal", "1", actor);
-    stage_must_load(&stage, "hal");
+    open_with_hal(&stage);
     struct weft_model *model = stage_find(&stage, "hal");
     struct weft_error *error = NULL;
     struct talk running = {0}, waiting = {0};

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """curl and h2load against the doors of a node: what a person types, and a crowd. Prints TAP."""
+import gzip
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -58,6 +60,28 @@ def doors(stories, node):
                                                        "-d", f"@{file.name}")
             status, answer = curl(node, "/v2/models/text/infer", "--compressed", "-d", f"@{file.name}")
         assert status == 200 and json.loads(answer)["outputs"][0]["data"] == ["a" * 100000]
+    with stories.story("a body in gzip, and one output in binary behind its JSON"):
+        request = {**REQUEST, "outputs": [{"name": "text", "parameters": {"binary_data": True}}]}
+        with tempfile.NamedTemporaryFile("wb", suffix=".gz") as file:
+            file.write(gzip.compress(json.dumps(request).encode()))
+            file.flush()
+            options = ["-H", "Content-Encoding: gzip", "--data-binary", f"@{file.name}"]
+            head = head_of(node, "/v2/models/text/infer", *options)
+            status, answer = curl(node, "/v2/models/text/infer", *options)
+        length = int(re.search("inference-header-content-length: (\\d+)", head).group(1))
+        assert status == 200 and "application/octet-stream" in head, head
+        assert json.loads(answer[:length])["id"] == "7", answer
+        assert answer[length:] == b"\4\0\0\0weft\6\0\0\0" + "纬线".encode(), answer[length:]
+    with stories.story("the bytes of the only input alone, and nothing but bytes back"):
+        numbers = bytes(range(64))
+        with tempfile.NamedTemporaryFile("wb") as file:
+            file.write(numbers)
+            file.flush()
+            options = ["-H", "Inference-Header-Content-Length: 0", "--data-binary", f"@{file.name}"]
+            status, answer = curl(node, "/v2/models/large/infer", *options)
+        assert status == 200 and answer[-64:] == numbers, (status, answer[:200])
+        status, answer = curl(node, "/v2/models/large/infer", "-H", "Inference-Header-Content-Length: 0", "-d", "abc")
+        assert status == 400 and "error" in json.loads(answer), answer
     with stories.story("a traceparent goes in and its trace comes out"):
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         head = head_of(node, "/v2/models/text/infer", "-H", f"traceparent: 00-{trace}-00f067aa0ba902b7-01", "-d", body)

@@ -331,6 +331,27 @@ static void what_is_no_request_is_refused_with_its_place(void **state)
     refused(deep, "too deep");
 }
 
+static void a_member_twice_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"id\":\"a\",\"id\":\"a\",\"inputs\":[]}",
+        "{\"inputs\":[],\"inputs\":[]}",
+        "{\"inputs\":[{\"name\":\"x\",\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[1],"
+        "\"data\":[1]}]}",
+        "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":[1],"
+        "\"data\":[2]}]}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct weft_slice body = weft_slice_static(texts[i], strlen(texts[i]));
+        struct weft_oip_request request = {0};
+        cleanup_error struct weft_error *error = NULL;
+        assert_int_equal(weft_oip_json_request_decode(&body, WEFT_OIP_JSON_WHOLE, &request, &error),
+                         WEFT_INVALID_ARGUMENT);
+        assert_non_null(strstr(weft_error_message(error), "twice"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +364,7 @@ int main(void)
         cmocka_unit_test(what_json_can_not_say_is_refused_with_a_hint),
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(what_is_no_request_is_refused_with_its_place),
+        cmocka_unit_test(a_member_twice_is_refused),
     };
     return cmocka_run_group_tests_name("oip_json", tests, NULL, NULL);
 }
