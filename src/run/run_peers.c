@@ -103,8 +103,10 @@ static void session_undelivered(void *context, struct weft_message *take_message
 /* What it could not be told now it is told soon: without HELLO it knows nothing of this node. */
 static void hello_later(struct node_session *node)
 {
-    node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
-    pump_soon(node->run);
+    if (node->hello_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
+        pump_soon(node->run);
+    }
 }
 
 static void say_hello(struct node_session *node)
@@ -365,6 +367,17 @@ static void forget_strangers(struct weft_run *run)
     run->sessions_count = kept;
 }
 
+/* Not behind what has not left yet: a peer that says it misses something all the time would have it
+ * pile up. */
+static void repeat_hello(struct node_session *node)
+{
+    if (session_busy(node)) {
+        node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
+    } else {
+        say_hello(node);
+    }
+}
+
 void peers_tick(struct weft_run *run, uint64_t now_ns)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
@@ -373,7 +386,7 @@ void peers_tick(struct weft_run *run, uint64_t now_ns)
             weft_session_tick(node->session, now_ns);
         }
         if (now_ns >= node->hello_at_ns) {
-            say_hello(node);
+            repeat_hello(node);
         }
     }
     forget_strangers(run);
