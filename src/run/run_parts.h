@@ -3,10 +3,10 @@
 #define WEFT_RUN_RUN_PARTS_H
 
 /*
- * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions and
- * sending), run_tasks.c (models and joins), run_requests.c (clients' calls), run_pipelines.c (what
- * can be called), run_records.c (what happened) and run_log.c (the same in the log). Nobody else
- * includes it.
+ * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions),
+ * run_send.c (what goes to a node), run_tasks.c (models and joins), run_requests.c (clients'
+ * calls), run_pipelines.c (what can be called), run_records.c (what happened) and run_log.c (the
+ * same in the log). Nobody else includes it, but for a test that says what no client can.
  */
 
 #include "base/list.h"
@@ -142,10 +142,15 @@ void peers_free(struct weft_run *run);
 void peers_tick(struct weft_run *run, uint64_t now_ns);
 uint64_t peers_deadline_ns(const struct weft_run *run);
 void announce(struct weft_run *run);
+/* What the engine keeps of that peer, made where it is new. */
+enum weft_status peer_session(struct weft_run *run, struct weft_peer *peer,
+                              struct node_session **ret_node, struct weft_error **error);
+void dispatch(struct weft_run *run, struct weft_message *message, const char *node);
+
+/* run_send.c */
 enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
                               struct weft_message *take_message,
                               struct weft_send_outcome *ret_outcome, struct weft_error **error);
-void dispatch(struct weft_run *run, struct weft_message *message, const char *node);
 
 /* run_tasks.c */
 extern const size_t task_bytes;

@@ -8,16 +8,6 @@
 /* The pause before a node is told of this one once more. */
 #define HELLO_AGAIN_NS (10 * WEFT_NS_PER_MS)
 
-static struct node_session *find(const struct weft_run *run, const char *name)
-{
-    for (size_t i = 0; i < run->sessions_count; i++) {
-        if (strcmp(weft_peer_name(run->sessions[i]->peer), name) == 0) {
-            return run->sessions[i];
-        }
-    }
-    return NULL;
-}
-
 /* --- what arrives --- */
 
 void dispatch(struct weft_run *run, struct weft_message *message, const char *node)
@@ -113,8 +103,10 @@ static void session_undelivered(void *context, struct weft_message *take_message
 /* What it could not be told now it is told soon: without HELLO it knows nothing of this node. */
 static void hello_later(struct node_session *node)
 {
-    node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
-    pump_soon(node->run);
+    if (node->hello_at_ns == WEFT_DEADLINE_NEVER_NS) {
+        node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
+        pump_soon(node->run);
+    }
 }
 
 static void say_hello(struct node_session *node)
@@ -196,8 +188,8 @@ static void session_refused(void *context, uint64_t incarnation)
 
 /* --- the streams --- */
 
-static enum weft_status session_for(struct weft_run *run, struct weft_peer *peer,
-                                    struct node_session **ret_node, struct weft_error **error)
+enum weft_status peer_session(struct weft_run *run, struct weft_peer *peer,
+                              struct node_session **ret_node, struct weft_error **error)
 {
     *ret_node = weft_peer_data(peer);
     if (*ret_node != NULL) {
@@ -242,7 +234,7 @@ static void connected(void *context, struct weft_peer *peer)
     struct weft_run *run = context;
     cleanup_error struct weft_error *error = NULL;
     struct node_session *node = NULL;
-    if (session_for(run, peer, &node, &error) != WEFT_OK) {
+    if (peer_session(run, peer, &node, &error) != WEFT_OK) {
         weft_log(run->options.log, WEFT_LOG_ERROR, NULL, "node \"%s\" cannot be used: %s",
                  weft_peer_name(peer), weft_error_message(error));
         return;
@@ -304,7 +296,7 @@ enum weft_status weft_run_add_node(struct weft_run *run, const char *name, const
     struct node_session *node = NULL;
     enum weft_status status = weft_peers_add_configured(run->peers, name, address, &peer, error);
     if (status == WEFT_OK) {
-        status = session_for(run, peer, &node, error);
+        status = peer_session(run, peer, &node, error);
     }
     if (status == WEFT_OK && node->address == NULL) {
         node->address = strdup(address);
@@ -375,6 +367,17 @@ static void forget_strangers(struct weft_run *run)
     run->sessions_count = kept;
 }
 
+/* Not behind what has not left yet: a peer that says it misses something all the time would have it
+ * pile up. */
+static void repeat_hello(struct node_session *node)
+{
+    if (session_busy(node)) {
+        node->hello_at_ns = node->run->now_ns + HELLO_AGAIN_NS;
+    } else {
+        say_hello(node);
+    }
+}
+
 void peers_tick(struct weft_run *run, uint64_t now_ns)
 {
     for (size_t i = 0; i < run->sessions_count; i++) {
@@ -383,7 +386,7 @@ void peers_tick(struct weft_run *run, uint64_t now_ns)
             weft_session_tick(node->session, now_ns);
         }
         if (now_ns >= node->hello_at_ns) {
-            say_hello(node);
+            repeat_hello(node);
         }
     }
     forget_strangers(run);
@@ -396,73 +399,4 @@ void announce(struct weft_run *run)
             say_hello(run->sessions[i]);
         }
     }
-}
-
-/* --- sending --- */
-
-static enum weft_status send_local(struct weft_run *run, struct weft_message *take_message,
-                                   struct weft_error **error)
-{
-    struct local_message *local = malloc(sizeof(*local));
-    if (local == NULL) {
-        return weft_error_set_out_of_memory(error);
-    }
-    local->message = take_message;
-    weft_list_append(&run->local, &local->link);
-    pump_soon(run);
-    return WEFT_OK;
-}
-
-/* A node that a plan names and nobody has told us of before. */
-static enum weft_status introduce(struct weft_run *run, const struct weft_plan_node *to,
-                                  struct node_session **ret_node, struct weft_error **error)
-{
-    struct weft_peer *peer = NULL;
-    enum weft_status status = weft_peers_add(run->peers, to->name, to->address, &peer, error);
-    return status == WEFT_OK ? session_for(run, peer, ret_node, error) : status;
-}
-
-enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
-                              struct weft_message *take_message,
-                              struct weft_send_outcome *ret_outcome, struct weft_error **error)
-{
-    struct weft_run *run = context;
-    *ret_outcome = (struct weft_send_outcome){.lane = "grpc", .codec = "identity"};
-    if (strcmp(to->name, run->name) == 0) {
-        if (to->generation != run->options.generation) {
-            return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted",
-                                  to->name);
-        }
-        ret_outcome->lane = "local";
-        return send_local(run, take_message, error);
-    }
-    struct node_session *node = find(run, to->name);
-    if (node == NULL) {
-        enum weft_status status = introduce(run, to, &node, error);
-        if (status != WEFT_OK) {
-            return status;
-        }
-    }
-    if (node->generation != 0 && node->generation != to->generation) {
-        return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted", to->name);
-    }
-    run->sent = (struct weft_peer_sent){0};
-    uint64_t raw_bytes =
-        take_message->kind == WEFT_MESSAGE_DELIVER && take_message->deliver.value != NULL
-            ? weft_value_size_bytes(take_message->deliver.value)
-            : 0;
-    if (raw_bytes > WEFT_PEER_VALUE_MAX_BYTES) {
-        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
-                              "a value of %" PRIu64 " bytes is larger than the %d that one message "
-                              "between nodes carries",
-                              raw_bytes, WEFT_PEER_VALUE_MAX_BYTES);
-    }
-    enum weft_status status = weft_session_send(node->session, take_message, run->now_ns, error);
-    if (status == WEFT_OK) {
-        metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);
-        ret_outcome->wire_bytes = run->sent.wire_bytes;
-        ret_outcome->copied_bytes = run->sent.copied_bytes;
-        pump_soon(run);
-    }
-    return status;
 }

@@ -288,10 +288,13 @@ static void send_again(struct weft_session *session, uint64_t now_ns)
     if (session->host.missed != NULL) {
         session->host.missed(session->host.context);
     }
+    bool due = session->retry_at_ns != WEFT_DEADLINE_NEVER_NS;
     if (session->connected && !weft_list_is_empty(&session->queue)) {
         const struct entry *first =
             weft_list_entry(weft_list_first(&session->queue), struct entry, link);
-        retry_later(session, first->sequence, now_ns);
+        session->unsent = first->sequence;
+        session->retry_at_ns =
+            due ? session->retry_at_ns : now_ns + session->options.retry_after_ns;
     }
 }
 

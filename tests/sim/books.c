@@ -39,6 +39,12 @@ struct weft_value *sim_value(uint64_t content)
     return value;
 }
 
+uint64_t sim_part_content(struct weft_request_id request, uint32_t step, uint32_t output,
+                          unsigned part)
+{
+    return sim_content(request, step, output) + part + 1;
+}
+
 static bool has_content(const struct weft_value *value, uint64_t content)
 {
     return weft_value_size_bytes(value) == sizeof(content) &&
@@ -111,6 +117,15 @@ void sim_check_arrival(struct sim_node *node, const struct weft_deliver *deliver
     uint32_t from = deliver->from_step == WEFT_STEP_GATEWAY ? SIM_STEPS_MAX : deliver->from_step;
     uint32_t output =
         deliver->from_output == WEFT_OUTPUT_FINISHED ? SIM_OUTPUTS + 3 : deliver->from_output;
+    if (from < SIM_STEPS_MAX && output < SIM_OUTPUTS && !deliver->last) {
+        if (deliver->part != request->parts_arrived[from][output][node->index]++) {
+            sim_find(cluster->world,
+                     "part %u of output %u of step %u of request %u came to %s as %u",
+                     deliver->part, output, from, request->index, node->name,
+                     request->parts_arrived[from][output][node->index] - 1U);
+        }
+        return;
+    }
     if (from > SIM_STEPS_MAX || output >= SIM_OUTPUTS + 4) {
         sim_find(cluster->world, "a value of nobody arrives at %s", node->name);
         return;
@@ -119,6 +134,31 @@ void sim_check_arrival(struct sim_node *node, const struct weft_deliver *deliver
         sim_find(cluster->world, "output %u of step %u of request %u came to %s twice", output,
                  from, request->index, node->name);
     }
+}
+
+void sim_check_part(struct sim_request *request, uint32_t output, const struct weft_value *value)
+{
+    struct sim_world *world = request->cluster->world;
+    const struct weft_pipeline_binding *from = &request->cluster->pipeline->outputs[output];
+    unsigned part = request->parts_seen[output]++;
+    bool last = part == request->parts_sent[from->from_step];
+    uint64_t content =
+        last ? sim_content(request->id, from->from_step, from->from_output)
+             : sim_part_content(request->id, from->from_step, from->from_output, part);
+    if (request->ended || !has_content(value, content)) {
+        sim_find(world, "part %u of output %s of request %u is not the next one", part, from->name,
+                 request->index);
+    }
+}
+
+/* What the client has in the end: the whole output, or its last part. */
+static uint64_t end_content(const struct sim_request *request, uint32_t output)
+{
+    const struct weft_pipeline_binding *from = &request->cluster->pipeline->outputs[output];
+    unsigned sent = request->parts_sent[from->from_step];
+    bool whole = sent == 0 || request->parts_seen[output] > sent;
+    return whole ? sim_content(request->id, from->from_step, from->from_output)
+                 : sim_part_content(request->id, from->from_step, from->from_output, sent - 1);
 }
 
 void sim_check_ended(struct sim_request *request, struct weft_error *error,
@@ -140,9 +180,8 @@ void sim_check_ended(struct sim_request *request, struct weft_error *error,
     }
     for (size_t i = 0; error == NULL && i < cluster->pipeline->outputs_count; i++) {
         const struct weft_pipeline_binding *output = &cluster->pipeline->outputs[i];
-        if (outputs[i] == NULL ||
-            !has_content(outputs[i],
-                         sim_content(request->id, output->from_step, output->from_output))) {
+        if (outputs[i] == NULL || !has_content(outputs[i], end_content(request, (uint32_t)i)) ||
+            request->parts_seen[i] < request->parts_sent[output->from_step]) {
             sim_find(world, "output %s of request %u is not what its step made", output->name,
                      request->index);
         }
@@ -200,6 +239,10 @@ static void check_node_end(struct sim_node *node)
             world,
             "in the end %s still holds %zu requests, %zu ready and %zu running tasks, %u slots",
             node->name, state.runs, state.ready, state.running, state.slots_used);
+    }
+    if (node->forgotten != node->released) {
+        sim_find(world, "in the end %s has got %u of its %u former pipelines back", node->name,
+                 node->released, node->forgotten);
     }
     if (weft_gateway_requests_count(node->gateway) > 0) {
         sim_find(world, "in the end %zu requests are still open at %s",

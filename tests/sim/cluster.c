@@ -389,6 +389,8 @@ static bool plant(struct sim_node *node, const struct weft_plan_node *to,
     case SIM_BUG_LOST_FAILURE:
         return message->kind == WEFT_MESSAGE_REPORT &&
                message->report.report.kind == WEFT_REPORT_FAILED;
+    case SIM_BUG_LOST_PART:
+        return deliver && !message->deliver.last && sim_chance(world, 20);
     case SIM_BUG_SILENT_EVICTION:
         return message->kind == WEFT_MESSAGE_PREPARED &&
                weft_error_status(message->prepared.error) == WEFT_UNAVAILABLE;
@@ -469,6 +471,8 @@ static void machines_free(struct sim_node *node)
         }
     }
     weft_gateway_free(node->gateway);
+    weft_pipeline_free(node->pipeline);
+    node->pipeline = NULL;
     weft_worker_stop(node->worker);
     struct sim_task *task = node->tasks;
     while (task != NULL) {
@@ -548,7 +552,10 @@ void sim_node_boot(struct sim_node *node)
     }
     node->gateway = weft_gateway_new(&gateway_host, node->name, node->generation);
     node->worker = weft_worker_new(&worker_host, &told);
-    weft_assert(node->gateway != NULL && node->worker != NULL);
+    node->pipeline = sim_pipeline_new(cluster);
+    node->forgotten = 0;
+    node->released = 0;
+    weft_assert(node->gateway != NULL && node->worker != NULL && node->pipeline != NULL);
     struct weft_session_options options = {.acknowledge_after_ns = 5 * WEFT_NS_PER_MS,
                                            .retransmit_after_ns = 30 * WEFT_NS_PER_MS,
                                            .retry_after_ns = 2 * WEFT_NS_PER_MS,
@@ -593,4 +600,5 @@ void sim_cluster_stop(struct sim_cluster *cluster)
         }
     }
     weft_pipeline_free(cluster->pipeline);
+    free(cluster->pipeline_text);
 }

@@ -29,7 +29,7 @@ struct sim_model {
     struct weft_needs needs;
     char *tag[1];
     uint64_t duration_min_ns, duration_max_ns;
-    unsigned fail_percent, hang_percent;
+    unsigned fail_percent, hang_percent, stream_percent;
     bool on_node[SIM_NODES_MAX];
 };
 
@@ -46,6 +46,9 @@ struct sim_task {
     struct weft_task *task;
     uint64_t boot;
     bool hangs, stopped, over;
+    unsigned parts_left; /* of a streamed output, before its end */
+    bool streams;
+    struct weft_error *error; /* of a part that could not be sent */
     struct sim_task *next;
 };
 
@@ -57,6 +60,8 @@ struct sim_node {
     uint64_t generation;
     struct weft_gateway *gateway;
     struct weft_worker *worker;
+    struct weft_pipeline *pipeline; /* what its clients ask for, until it is replaced */
+    unsigned forgotten, released;   /* of those that were replaced, in this boot */
     struct sim_peer peers[SIM_NODES_MAX];
     struct weft_resources resources; /* what it really has */
     char *tag[1];
@@ -88,6 +93,12 @@ struct sim_request {
     bool started[SIM_STEPS_MAX], finished[SIM_STEPS_MAX];
     uint8_t arrived[SIM_STEPS_MAX + 1][SIM_OUTPUTS + 4]
                    [SIM_NODES_MAX]; /* values, by producer and node */
+    /* Of streamed outputs: the parts that their step sent, that came to a node, and that the client
+     * saw, by step, or by output of the pipeline. */
+    uint8_t parts_sent[SIM_STEPS_MAX];
+    uint8_t parts_arrived[SIM_STEPS_MAX][SIM_OUTPUTS][SIM_NODES_MAX];
+    uint8_t parts_seen[SIM_STEPS_MAX];
+    const struct weft_pipeline *pipeline;
 };
 
 struct sim_cluster {
@@ -96,7 +107,8 @@ struct sim_cluster {
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_model models[SIM_MODELS_MAX];
     struct sim_wire wires[SIM_NODES_MAX][SIM_NODES_MAX]; /* [lower][higher] */
-    struct weft_pipeline *pipeline;
+    struct weft_pipeline *pipeline; /* as all nodes' are; only to be looked at */
+    char *pipeline_text;
     struct sim_request requests[SIM_REQUESTS_MAX];
     unsigned requests_count;
     bool faults; /* the network breaks, nodes die */
@@ -123,6 +135,8 @@ void sim_task_start(void *context, struct weft_task *task);
 void sim_task_stop(void *context, struct weft_task *task);
 enum weft_status sim_task_check(void *context, const struct weft_plan_task *task,
                                 struct weft_error **error);
+/* The pipeline, made anew from its text. */
+struct weft_pipeline *sim_pipeline_new(struct sim_cluster *cluster);
 extern const struct weft_gateway_host sim_gateway_host;
 
 /* books.c */
@@ -130,6 +144,10 @@ struct sim_request *sim_request_of(struct sim_cluster *cluster, struct weft_requ
 /* The content that a value of this producer must have. */
 uint64_t sim_content(struct weft_request_id request, uint32_t step, uint32_t output);
 struct weft_value *sim_value(uint64_t content);
+/* That of a part differs by its number from what the whole output has. */
+uint64_t sim_part_content(struct weft_request_id request, uint32_t step, uint32_t output,
+                          unsigned part);
+void sim_check_part(struct sim_request *request, uint32_t output, const struct weft_value *value);
 void sim_check_start(struct sim_node *node, const struct weft_task *task);
 void sim_check_arrival(struct sim_node *node, const struct weft_deliver *deliver);
 void sim_check_ended(struct sim_request *request, struct weft_error *error,

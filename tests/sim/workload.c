@@ -13,10 +13,18 @@ struct task_event {
     struct sim_task *task;
 };
 
+static void task_free(struct sim_task *task)
+{
+    if (task != NULL) {
+        weft_error_unref(task->error);
+        free(task);
+    }
+}
+
 static void drop_task_event(struct sim_event *event)
 {
     struct task_event *task_event = (struct task_event *)event;
-    free(task_event->task);
+    task_free(task_event->task);
     free(task_event);
 }
 
@@ -45,15 +53,18 @@ static void finish(struct sim_task *task)
     struct sim_world *world = node->cluster->world;
     struct weft_task *real = task->task;
     const struct sim_model *model = model_of(node->cluster, real->step->model);
-    cleanup_error struct weft_error *error = NULL;
+    cleanup_error struct weft_error *error = weft_error_ref(task->error);
     struct weft_value *outputs[SIM_OUTPUTS] = {0};
     struct sim_request *request = sim_request_of(node->cluster, real->request);
-    if (task->stopped) {
+    if (error != NULL) {
+        /* A part could not be sent. */
+    } else if (task->stopped) {
         (void)weft_error_set(&error, WEFT_CANCELLED, "stopped");
     } else if (sim_chance(world, model->fail_percent)) {
         (void)weft_error_set(&error, WEFT_INTERNAL, "the model failed");
     }
-    for (uint32_t i = 0; error == NULL && i < real->step->outputs_count; i++) {
+    bool whole = !task->streams || sim_chance(world, 50); /* or its parts were all */
+    for (uint32_t i = 0; error == NULL && whole && i < real->step->outputs_count; i++) {
         outputs[i] = sim_value(sim_content(real->request, real->step->step, i));
     }
     if (error == NULL && request != NULL) {
@@ -73,12 +84,65 @@ static void finish(struct sim_task *task)
     sim_node_after(node);
 }
 
+static void task_ends(struct sim_event *event);
+
+static void ends_later(struct sim_task *task, uint64_t after_ns)
+{
+    struct task_event *again = calloc(1, sizeof(*again));
+    weft_assert(again != NULL);
+    again->event.happen = task_ends;
+    again->event.drop = drop_task_event;
+    again->task = task;
+    sim_schedule(task->node->cluster->world, &again->event, after_ns);
+}
+
+/* Only what no other step takes can be streamed. */
+static bool may_stream(const struct sim_cluster *cluster, uint32_t step)
+{
+    for (size_t i = 0; i < cluster->pipeline->steps_count; i++) {
+        const struct weft_pipeline_step *other = &cluster->pipeline->steps[i];
+        for (size_t before = 0; before < other->before_count; before++) {
+            if (other->before[before] == step) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* A part of every output. */
+static void stream_part(struct sim_task *task)
+{
+    struct sim_node *node = task->node;
+    struct weft_task *real = task->task;
+    struct sim_request *request = sim_request_of(node->cluster, real->request);
+    struct weft_value *outputs[SIM_OUTPUTS] = {0};
+    unsigned part = request != NULL ? request->parts_sent[real->step->step]++ : 0;
+    for (uint32_t i = 0; i < real->step->outputs_count; i++) {
+        outputs[i] = sim_value(sim_part_content(real->request, real->step->step, i, part));
+    }
+    task->parts_left--;
+    if (weft_worker_part(node->worker, real, outputs, node->cluster->world->now_ns, &task->error) !=
+        WEFT_OK) {
+        task->parts_left = 0;
+    }
+    for (size_t i = 0; i < SIM_OUTPUTS; i++) {
+        weft_value_unref(outputs[i]);
+    }
+    sim_node_after(node);
+}
+
 static void task_ends(struct sim_event *event)
 {
     struct sim_task *task = ((struct task_event *)event)->task;
     ((struct task_event *)event)->task = NULL;
+    if (!task->over && task->parts_left > 0 && !task->stopped) {
+        stream_part(task);
+        ends_later(task, sim_between(task->node->cluster->world, 0, 5 * WEFT_NS_PER_MS));
+        return;
+    }
     if (task->over) {
-        free(task);
+        task_free(task);
         return;
     }
     if (task->stopped && task->node->cluster->world->bug == SIM_BUG_LEAKED_SLOT) {
@@ -86,15 +150,10 @@ static void task_ends(struct sim_event *event)
     }
     if (!task->hangs || task->stopped) {
         finish(task);
-        free(task);
+        task_free(task);
         return;
     }
-    struct task_event *again = calloc(1, sizeof(*again));
-    weft_assert(again != NULL);
-    again->event.happen = task_ends;
-    again->event.drop = drop_task_event;
-    again->task = task;
-    sim_schedule(task->node->cluster->world, &again->event, 20 * WEFT_NS_PER_MS);
+    ends_later(task, 20 * WEFT_NS_PER_MS);
 }
 
 void sim_task_start(void *context, struct weft_task *real)
@@ -109,6 +168,9 @@ void sim_task_start(void *context, struct weft_task *real)
     *task = (struct sim_task){
         .node = node, .task = real, .boot = node->generation, .next = node->tasks};
     task->hangs = sim_chance(world, model->hang_percent);
+    task->streams = may_stream(node->cluster, real->step->step) && real->step->outputs_count > 0 &&
+                    sim_chance(world, model->stream_percent);
+    task->parts_left = task->streams ? (unsigned)sim_between(world, 1, 4) : 0;
     node->tasks = task;
     *(struct sim_task **)real->host_data = task;
     event->event.happen = task_ends;
@@ -161,14 +223,52 @@ static void gateway_settled(void *context, struct weft_request *handle)
     request->request = NULL;
 }
 
-static void gateway_released(void *context, const struct weft_pipeline *pipeline)
+static void check_released(struct sim_node *node, const struct weft_pipeline *pipeline)
 {
-    (void)context;
-    (void)pipeline;
+    const struct sim_cluster *cluster = node->cluster;
+    for (unsigned i = 0; i < cluster->requests_count; i++) {
+        const struct sim_request *request = &cluster->requests[i];
+        if (request->open && request->request != NULL && request->gateway == node &&
+            request->boot == node->generation && request->pipeline == pipeline) {
+            sim_find(cluster->world, "%s gives the pipeline of request %u back, which needs it",
+                     node->name, request->index);
+        }
+    }
 }
 
-const struct weft_gateway_host sim_gateway_host = {
-    .ended = gateway_ended, .settled = gateway_settled, .released = gateway_released};
+static void gateway_released(void *context, const struct weft_pipeline *pipeline)
+{
+    struct sim_node *node = context;
+    check_released(node, pipeline);
+    node->released++;
+    weft_pipeline_free((struct weft_pipeline *)pipeline);
+}
+
+static void gateway_part(void *context, struct weft_request *handle, uint32_t output,
+                         struct weft_value *value)
+{
+    (void)context;
+    sim_check_part(handle->host_data, output, value);
+}
+
+const struct weft_gateway_host sim_gateway_host = {.part = gateway_part,
+                                                   .ended = gateway_ended,
+                                                   .settled = gateway_settled,
+                                                   .released = gateway_released};
+
+/* The user replaces the pipeline by another one of the same content. */
+static void replace_pipeline(struct sim_node *node)
+{
+    struct weft_pipeline *former = node->pipeline;
+    node->pipeline = sim_pipeline_new(node->cluster);
+    node->forgotten++;
+    sim_trace(node->cluster->world, "%s has its pipeline replaced", node->name);
+    if (node->cluster->world->bug == SIM_BUG_EARLY_RELEASE) {
+        check_released(node, former);
+    }
+    weft_assert(weft_gateway_forget(node->gateway, former, NULL) == WEFT_OK);
+    sim_node_after(node);
+}
 
 struct request_event {
     struct sim_event event; /* first */
@@ -214,7 +314,11 @@ static void client_asks(struct sim_event *event)
         return;
     }
     struct weft_value *inputs[1] = {sim_value(0)};
-    struct weft_submission submission = {.pipeline = cluster->pipeline,
+    if (sim_chance(world, 15)) {
+        replace_pipeline(gateway);
+    }
+    request->pipeline = gateway->pipeline;
+    struct weft_submission submission = {.pipeline = gateway->pipeline,
                                          .inputs = inputs,
                                          .timeout_ns = timeout_ns,
                                          .host_data = request};
@@ -316,6 +420,7 @@ static void make_models(struct sim_cluster *cluster)
         model->duration_max_ns =
             model->duration_min_ns + sim_between(world, 1, 60) * WEFT_NS_PER_MS;
         model->fail_percent = cluster->faults && sim_chance(world, 30) ? 10 : 0;
+        model->stream_percent = sim_chance(world, 30) ? 50 : 0;
         model->hang_percent = cluster->faults && sim_chance(world, 30) ? 10 : 0;
         for (unsigned node = 0; node < cluster->nodes_count; node++) {
             model->on_node[node] = sim_chance(world, 60);
@@ -339,6 +444,20 @@ static void make_nodes(struct sim_cluster *cluster)
             node->resources.tags_count = 1;
         }
     }
+}
+
+struct weft_pipeline *sim_pipeline_new(struct sim_cluster *cluster)
+{
+    struct weft_pipeline *pipeline = NULL;
+    cleanup_diagnostics struct weft_diagnostics diagnostics;
+    weft_diagnostics_init(&diagnostics, "sim");
+    if (weft_pipeline_parse(cluster->pipeline_text, strlen(cluster->pipeline_text), &diagnostics,
+                            &pipeline, NULL) != WEFT_OK) {
+        cleanup_text struct weft_text findings = {0};
+        weft_diagnostics_format(&diagnostics, &findings);
+        sim_find(cluster->world, "a good pipeline was refused: %s", weft_text_string(&findings));
+    }
+    return pipeline;
 }
 
 /* As text, so that the reader of pipelines has its part in every run. */
@@ -379,14 +498,9 @@ static void make_pipeline(struct sim_cluster *cluster)
         }
     }
     weft_text_append_string(&text, "}\n");
-    cleanup_diagnostics struct weft_diagnostics diagnostics;
-    weft_diagnostics_init(&diagnostics, "sim");
-    if (weft_pipeline_parse(weft_text_string(&text), text.length, &diagnostics, &cluster->pipeline,
-                            NULL) != WEFT_OK) {
-        cleanup_text struct weft_text findings = {0};
-        weft_diagnostics_format(&diagnostics, &findings);
-        sim_find(world, "a good pipeline was refused: %s", weft_text_string(&findings));
-    }
+    cluster->pipeline_text = strdup(weft_text_string(&text));
+    weft_assert(cluster->pipeline_text != NULL);
+    cluster->pipeline = sim_pipeline_new(cluster);
     sim_trace(world, "pipeline:\n%s", weft_text_string(&text));
 }
 

@@ -29,7 +29,9 @@
     X(IGNORED_DEADLINE, "ignored-deadline") /* nobody watches deadlines */                         \
     X(LOST_FAILURE, "lost-failure")         /* the report of a failure is dropped */               \
     X(FORGED_ACK, "forged-ack")             /* acknowledgements run ahead of what arrived */       \
-    X(SILENT_EVICTION, "silent-eviction")   /* a plan makes room, and its gateway is not told */
+    X(SILENT_EVICTION, "silent-eviction")   /* a plan makes room, and its gateway is not told */   \
+    X(LOST_PART, "lost-part")         /* a part of a streamed output is dropped on its way */      \
+    X(EARLY_RELEASE, "early-release") /* a pipeline is given back while a request needs it */
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,
