@@ -51,11 +51,12 @@ static void check(const struct weft_cluster *cluster)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     /* A file with a NUL byte in it is refused where files are read. */
-    cleanup_free char *text = strndup((const char *)data, size_bytes);
+    cleanup_free char *text = calloc(1, size_bytes + 1);
     cleanup_diagnostics struct weft_diagnostics diagnostics;
     cleanup_cluster struct weft_cluster *cluster = NULL;
     cleanup_error struct weft_error *error = NULL;
     weft_assert(text != NULL);
+    memcpy(text, data, size_bytes);
     weft_diagnostics_init(&diagnostics, "a/fuzz.yaml");
     enum weft_status status =
         weft_cluster_parse("a/fuzz.yaml", text, &diagnostics, &cluster, &error);

@@ -19,6 +19,8 @@ sys.dont_write_bytecode = True
 from frames import CLIENT, connect, data, head_block, headers
 from nodes import Cluster, Stories, write_model
 
+# A sanitizer marks each byte of a large buffer, a thousand times 200 MiB; that it ends is the point, not when.
+PATIENCE_S = 180
 CONNECTIONS = 1000
 GIB = 1 << 30
 # A request without a deadline of its own ends after 300 s, and a model that hangs after 60: whatever comes before this did
@@ -44,7 +46,7 @@ def text_request(text, parameters=None):
 def ask(node, model="text", text="hello", parameters=None):
     """(status, the answer's text or the problem)."""
     status, _, body = node.request("POST", f"/v2/models/{model}/infer", text_request(text, parameters),
-                                   {"Content-Type": "application/json"})
+                                   {"Content-Type": "application/json"}, timeout=PATIENCE_S)
     answer = json.loads(body)
     return status, answer["outputs"][0]["data"][0] if status == 200 else answer
 
