@@ -61,7 +61,7 @@ struct weft_node_options {
     size_t tags_count;
     bool insecure;
     enum weft_node_spin spin;
-    bool tcp_only; /* no Unix sockets with the processes of this host */
+    bool tcp_only;               /* no Unix sockets with the processes of this host */
     size_t receive_budget_bytes; /* 0 = WEFT_LINK_RECEIVE_BUDGET_BYTES */
     size_t held_budget_bytes;    /* for inputs of open requests; 0 = as the receive budget */
     enum weft_log_level log_level;
