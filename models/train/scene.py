@@ -1,4 +1,5 @@
-"""B, scene recognition: which scene a picture shows, how sure that is, and features for the generator.
+"""B, scene recognition: the network that knows drawn scenes, and the features for the generator. judge.py adds what
+knows photographs better.
 
 A small convolutional network looks at the whole picture at 96x96. It learns from drawn scenes with drawn
 persons in front (scenes.py, people.py), changed in colour, sharpness and framing, and from crops of
@@ -150,15 +151,19 @@ class Scene(nn.Module):
         x = image.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 255.0
         x = F.interpolate(x, size=(4 * SIDE, 4 * SIDE), mode="bilinear", align_corners=False)
         logits, light, inner = self.look(F.avg_pool2d(x, 4))
-        odds = torch.softmax(logits, 1)
-        confidence, kind = torch.max(odds, 1)
+        confidence, kind = torch.max(torch.softmax(logits, 1), 1)
         kind = torch.where(confidence >= SURE, kind, torch.full_like(kind, KINDS - 1))
-        warm = (light[:, 0] > 0.25).to(torch.int64)
-        dim = (light[:, 1] < -0.3).to(torch.int64) * (1 - warm)
-        text = kind * len(LIGHTS) + warm + 2 * dim
-        # One-hot, not the odds: the generator is to draw one scene, not a mixture of two.
-        chosen = F.one_hot(kind, KINDS).to(torch.float32)
-        return kind, text, confidence, torch.cat([chosen, light, inner], 1).squeeze(0)
+        return answer(kind, confidence, light, inner)
+
+
+def answer(kind, confidence, light, inner):
+    """What B puts out: the number of the scene, of the description, the confidence and the features."""
+    warm = (light[:, 0] > 0.25).to(torch.int64)
+    dim = (light[:, 1] < -0.3).to(torch.int64) * (1 - warm)
+    text = kind * len(LIGHTS) + warm + 2 * dim
+    # One-hot, not the odds: the generator is to draw one scene, not a mixture of two.
+    chosen = F.one_hot(kind, KINDS).to(torch.float32)
+    return kind, text, confidence, torch.cat([chosen, light, inner], 1).squeeze(0)
 
 
 def backdrop(random, side):
@@ -311,8 +316,8 @@ def put(picture, cut, random, smallest=0.14, largest=0.42):
     return out
 
 
-def vary(picture, random, zoom):
-    """Another framing, colour, sharpness: UINT8 in, FP32 [96, 96, 3] out."""
+def vary(picture, random, zoom, side=SIDE):
+    """Another framing, colour, sharpness: UINT8 in, FP32 [side, side, 3] out."""
     h, w = picture.shape[:2]
     part = random.uniform(1 - zoom, 1)
     ch, cw = max(8, int(h * part)), max(8, int(w * part * random.uniform(0.8, 1)))
@@ -320,7 +325,7 @@ def vary(picture, random, zoom):
     image = Image.fromarray(picture[y:y + ch, x:x + cw])
     if random.random() < 0.2:
         image = image.resize([int(random.integers(40, 90))] * 2, Image.BILINEAR)
-    return np.asarray(image.resize((SIDE, SIDE), Image.BOX if min(ch, cw) > SIDE else Image.BILINEAR),
+    return np.asarray(image.resize((side, side), Image.BOX if min(image.size) > side else Image.BILINEAR),
                       np.float32) / 255
 
 

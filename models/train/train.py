@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Trains the networks of the portrait case: train.py [face|enhance|scene|generate ...] [--minutes N] [--out DIR].
+"""Trains the networks of the portrait case: train.py [face|enhance|scene|judge|generate ...] [--minutes N] [--out DIR].
 
 Each training has a fixed seed, prints its time and its held-out quality, and writes one ONNX file. Run
 it with Debian's python3-torch, python3-onnx, python3-skimage and (for face) python3-opencv; one core is enough.
@@ -12,7 +12,7 @@ import time
 
 import torch
 
-MINUTES = {"face": 1, "enhance": 15, "scene": 13, "generate": 42}
+MINUTES = {"face": 1, "enhance": 15, "scene": 13, "judge": 12, "generate": 42}
 
 
 def main():
