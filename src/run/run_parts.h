@@ -90,7 +90,7 @@ struct run_metrics {
     struct weft_metric_family *requests, *request_seconds;
     struct weft_metric_family *tasks, *task_seconds;
     struct weft_metric_family *edge_raw, *edge_wire;
-    struct weft_metric_family *edge_values, *edge_bytes;
+    struct weft_metric_family *edge_values, *edge_bytes, *edge_seconds;
     struct weft_metric_family *peer_sent, *peer_received, *peer_round_trip;
     struct weft_metric *slots_used, *tasks_ready, *requests_open, *plans;
 };
@@ -191,6 +191,8 @@ void metrics_request(struct weft_run *run, const char *pipeline, enum weft_statu
 void metrics_forget(struct weft_run *run, const char *node);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
 void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge);
+/* All reports about the request are in. */
+void metrics_edges_seconds(struct weft_run *run, const struct record *record);
 
 /* run_log.c: what happens to a request, with its trace; costs nothing where the level is off. */
 void log_task_started(const struct weft_run *run, const struct weft_task *task);
