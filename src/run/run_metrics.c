@@ -33,6 +33,7 @@ static void collect(void *context)
     weft_metric_set(run->metrics.tasks_ready, (double)state.ready);
     weft_metric_set(run->metrics.requests_open, (double)weft_gateway_requests_count(run->gateway));
     weft_metric_set(run->metrics.plans, (double)state.plans);
+    metrics_models(run);
     for (size_t i = 0; i < weft_peers_count(run->peers); i++) {
         const struct weft_peer *peer = weft_peers_at(run->peers, i);
         const char *name = weft_peer_name(peer);
@@ -110,6 +111,8 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
         {WEFT_METRIC_GAUGE, "weft_peer_round_trip_seconds",
          "The network's round trip to another node, as the system estimates it; 0: unknown.",
          "peer", NULL, &m->peer_round_trip, NULL},
+        {WEFT_METRIC_GAUGE, "weft_model_memory_bytes", "Memory that a model's backend holds.",
+         "model", "version", &m->model_memory, NULL},
         {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge,
          &m->slots_used},
         {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge,

@@ -434,6 +434,20 @@ def metrics_tell_of_all_this(door):
         assert f"`{family}`" in documented, family
 
 
+def memory_is_told_of_each_model_that_is_ready(door):
+    def models():
+        text = door.call("GET", "/metrics")[2].decode()
+        return {name: float(bytes_) for name, bytes_ in
+                re.findall(r'^weft_model_memory_bytes\{model="(\w+)",version="\d+"\} (\S+)$', text, re.M)}
+
+    assert models()["echo"] == 4000 and "spare" not in models(), models()
+    assert door.call("POST", "/v2/repository/models/spare/load")[0] == 200
+    town.wait_for(lambda: models().get("spare") == 5000)
+    assert door.call("POST", "/v2/repository/models/spare/unload")[0] == 200
+    town.wait_for(lambda: "spare" not in models())
+    assert models()["echo"] == 4000
+
+
 def edges_tell_how_long_their_values_take(door):
     def value(series):
         found = re.findall(f"^{re.escape(series)} (\\S+)$", door.call("GET", "/metrics")[2].decode(), re.M)
