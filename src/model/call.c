@@ -181,6 +181,7 @@ void weft_inference_free(struct weft_inference *inference)
         }
     }
     free(inference->aligned);
+    weft_model_let_go(inference->model, inference->aligned_bytes);
     weft_parameters_fini(&inference->parameters);
     weft_error_unref(inference->error);
     weft_model_unref(inference->model);

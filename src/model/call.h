@@ -25,6 +25,7 @@ enum { WEFT_OUTPUT_GUARD_BYTES = 32 };
 struct weft_made {
     bool made;
     bool guarded;
+    size_t held_bytes;        /* counted in the model's until this becomes a value */
     struct weft_slice slice;  /* output and output_take */
     struct weft_value *value; /* forward */
     enum weft_datatype datatype;
@@ -51,6 +52,7 @@ struct weft_inference {
     struct weft_tensor *tensors;      /* base.inputs */
     struct weft_value **input_values; /* by index of base.inputs */
     struct weft_buffer **aligned;     /* copies of those that were not; NULL = none */
+    size_t aligned_bytes;
     size_t inputs_count;
     bool *unwanted; /* by index of the model's outputs; NULL = all are wanted */
     char *request_id;
@@ -136,6 +138,9 @@ void weft_inference_note_misuse(struct weft_inference *inference, const char *fo
 
 /* Memory from the node's pool; NULL if out of memory, or where the model was left. */
 struct weft_buffer *weft_model_allocate(struct weft_model *model, size_t size_bytes);
+/* Counts what the model's backend holds. */
+void weft_model_hold(struct weft_model *model, size_t size_bytes);
+void weft_model_let_go(struct weft_model *model, size_t size_bytes);
 bool weft_inference_wants(const struct weft_inference *inference, size_t index);
 /* The wanted outputs that were made, into items with room for all; drops what was made. */
 enum weft_status weft_inference_collect(struct weft_inference *inference,

@@ -292,6 +292,8 @@ static bool align_inputs(struct weft_inference *inference)
         }
         weft_copy(copy->data, tensor->data, tensor->size_bytes);
         inference->aligned[i] = copy;
+        inference->aligned_bytes += tensor->size_bytes;
+        weft_model_hold(inference->model, tensor->size_bytes);
         tensor->data = copy->data;
     }
     return true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "model/growth.h"
 #include "model/model_parts.h"
 #include "model/options.h"
 
@@ -108,8 +109,11 @@ enum weft_status weft_model_load(struct weft_model *model, struct weft_error **e
         return status;
     }
     model->info.needs = settings.needs; /* goes with the info from here on */
+    struct weft_growth growth;
+    weft_growth_begin(&growth);
     status = model->plugin->load(&weft_model_host_table, weft_model_handle_of(model), options.items,
                                  options.count, &model->data);
+    model->loaded_bytes = weft_growth_end(&growth);
     weft_model_stop_if_left(model);
     if (status != WEFT_OK) {
         return say_failure(model, status, error);

@@ -45,6 +45,12 @@ uint32_t weft_model_stuck(const struct weft_model *model)
     return model->stuck_count;
 }
 
+uint64_t weft_model_memory_bytes(const struct weft_model *model)
+{
+    uint64_t held_bytes = atomic_load_explicit(&model->held_bytes, memory_order_relaxed);
+    return model->loaded_bytes > 0 ? model->loaded_bytes + held_bytes : 0;
+}
+
 /* --- between threads --- */
 
 static void mail_arrived(struct weft_mail *mail)

@@ -76,6 +76,9 @@ uint32_t weft_model_instances(const struct weft_model *model);
 uint32_t weft_model_running(const struct weft_model *model);
 /* Of those, the ones whose callers have been answered: they only hold an instance. */
 uint32_t weft_model_stuck(const struct weft_model *model);
+/* What the backend holds: what its load allocated; outputs, and aligned copies of inputs, of calls
+ * under way; memory of its own that values still refer to. 0 = what its load took is not known. */
+uint64_t weft_model_memory_bytes(const struct weft_model *model);
 
 /* Checks the request against the metadata without running it. INVALID_ARGUMENT names the tensor. */
 enum weft_status weft_model_check(const struct weft_model *model,

@@ -60,6 +60,10 @@ struct weft_model {
     char *file;            /* NULL = none named */
     char *state_directory; /* NULL = none */
     uint64_t version;
+    uint64_t loaded_bytes; /* what its load allocated; 0 = not known */
+
+    /* Of calls under way, and of outputs that are the plugin's memory. */
+    _Atomic uint64_t held_bytes;
 
     /* Guarded by lock. */
     pthread_mutex_t lock;

@@ -116,6 +116,18 @@ struct weft_buffer *weft_model_allocate(struct weft_model *model, size_t size_by
     return buffer;
 }
 
+void weft_model_hold(struct weft_model *model, size_t size_bytes)
+{
+    atomic_fetch_add_explicit(&model->held_bytes, size_bytes, memory_order_relaxed);
+}
+
+void weft_model_let_go(struct weft_model *model, size_t size_bytes)
+{
+    if (size_bytes > 0) {
+        atomic_fetch_sub_explicit(&model->held_bytes, size_bytes, memory_order_relaxed);
+    }
+}
+
 void *weft_host_output(struct weft_model_call *call, const char *name, enum weft_datatype datatype,
                        const struct weft_shape *shape, size_t size_bytes)
 {
@@ -135,6 +147,8 @@ void *weft_host_output(struct weft_model_call *call, const char *name, enum weft
     memset(buffer->data + size_bytes, GUARD_BYTE, WEFT_OUTPUT_GUARD_BYTES);
     made->slice = (struct weft_slice){buffer, buffer->data, size_bytes};
     made->guarded = true;
+    made->held_bytes = size_bytes;
+    weft_model_hold(inference->model, size_bytes);
     made->made = true;
     return buffer->data;
 }
@@ -160,6 +174,7 @@ bool weft_host_forward(struct weft_model_call *call, const char *name, size_t in
 /* Memory of a plugin's that the host reads. */
 struct taken {
     struct weft_model *model;
+    size_t size_bytes;
     void (*release)(void *memory, void *context);
     void *context;
 };
@@ -168,6 +183,7 @@ static void release_taken(void *memory, void *context)
 {
     struct taken *taken = context;
     taken->release(memory, taken->context);
+    weft_model_let_go(taken->model, taken->size_bytes);
     weft_model_unpin(taken->model);
     free(taken);
 }
@@ -186,7 +202,7 @@ bool weft_host_output_take(struct weft_model_call *call, const char *name,
     if (taken == NULL) {
         return false;
     }
-    *taken = (struct taken){inference->model, release, context};
+    *taken = (struct taken){inference->model, size_bytes, release, context};
     struct weft_buffer *buffer = weft_buffer_take(memory, size_bytes, release_taken, taken);
     if (buffer == NULL) {
         free(taken);
@@ -195,6 +211,7 @@ bool weft_host_output_take(struct weft_model_call *call, const char *name,
     pthread_mutex_lock(&inference->model->lock);
     inference->model->pins++;
     pthread_mutex_unlock(&inference->model->lock);
+    weft_model_hold(inference->model, size_bytes);
     made->slice = weft_slice_take(buffer);
     made->guarded = false;
     made->made = true;
@@ -244,6 +261,7 @@ void weft_inference_drop_made(struct weft_inference *inference)
 {
     for (size_t i = 0; i < inference->made_count; i++) {
         if (inference->made[i].made) {
+            weft_model_let_go(inference->model, inference->made[i].held_bytes);
             made_fini(&inference->made[i]);
         }
     }

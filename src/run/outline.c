@@ -59,6 +59,17 @@ static const char *consumers_name(const struct weft_pipeline *pipeline,
                : pipeline->steps[edge->to_step].inputs[edge->to_input].name;
 }
 
+static bool repeats(const struct weft_pipeline_edge *edges, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (edges[i].from_step == edges[index].from_step &&
+            edges[i].to_step == edges[index].to_step) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct outline_edge *lay_out_edges(struct layout *layout,
                                                 const struct weft_pipeline *pipeline,
                                                 const struct weft_pipeline_edge *from, size_t count)
@@ -70,6 +81,7 @@ static const struct outline_edge *lay_out_edges(struct layout *layout,
             .from_output = from[i].from_output,
             .to_step = from[i].to_step,
             .to_input = from[i].to_input,
+            .repeats = edges != NULL && repeats(from, i),
             .lane_asked = text(layout, from[i].lane != NULL ? from[i].lane : "auto"),
             .value = text(layout, producers_name(pipeline, &from[i])),
             .taken = text(layout, consumers_name(pipeline, &from[i])),
@@ -79,6 +91,15 @@ static const struct outline_edge *lay_out_edges(struct layout *layout,
         }
     }
     return edges;
+}
+
+static struct weft_metric **lay_out_series(struct layout *layout, size_t count)
+{
+    struct weft_metric **series = part(layout, count * sizeof(*series));
+    for (size_t i = 0; series != NULL && i < count; i++) {
+        series[i] = NULL;
+    }
+    return series;
 }
 
 static struct outline *lay_out(struct layout *layout, const struct weft_pipeline *pipeline,
@@ -93,6 +114,7 @@ static struct outline *lay_out(struct layout *layout, const struct weft_pipeline
         .steps_count = pipeline->steps_count,
         .edges = lay_out_edges(layout, pipeline, edges, edges_count),
         .edges_count = edges_count,
+        .edge_seconds = lay_out_series(layout, edges_count),
     };
     if (outline != NULL) {
         *outline = content;

@@ -5,13 +5,17 @@
 /*
  * What the records of all requests of one pipeline have in common: the names of its steps and where
  * its edges lead. Made at the pipeline's first request and shared, so that a record holds numbers
- * only; it outlives the pipeline where a record does. Immutable but for the count; the loop's
- * thread.
+ * only; it outlives the pipeline where a record does. Immutable but for the count and the metrics'
+ * series; the loop's thread.
  */
+
+#include <stdbool.h>
 
 #include "base/map.h"
 #include "base/message.h"
 #include "plan/pipeline.h"
+
+struct weft_metric;
 
 struct outline_step {
     const char *name, *model;
@@ -19,6 +23,7 @@ struct outline_step {
 
 struct outline_edge {
     uint32_t from_step, from_output, to_step, to_input;
+    bool repeats; /* an edge before it has the same two ends */
     const char *lane_asked;
     const char *value; /* the producer's name of it: a step's output, or the pipeline's input */
     const char *taken; /* the consumer's name of it: a step's input, or the pipeline's output */
@@ -33,6 +38,7 @@ struct outline {
     size_t steps_count;
     const struct outline_edge *edges;
     size_t edges_count;
+    struct weft_metric **edge_seconds; /* each edge's, looked up at its first use; NULL = not yet */
 };
 
 struct outlines {

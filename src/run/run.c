@@ -188,6 +188,7 @@ static void run_free(struct weft_run *run)
     pipelines_free(run);
     records_free(run);
     outlines_free(&run->outlines);
+    metrics_free(run);
     weft_node_info_fini(&run->self);
     free(run->name);
     free(run);

@@ -33,6 +33,7 @@ static void collect(void *context)
     weft_metric_set(run->metrics.tasks_ready, (double)state.ready);
     weft_metric_set(run->metrics.requests_open, (double)weft_gateway_requests_count(run->gateway));
     weft_metric_set(run->metrics.plans, (double)state.plans);
+    metrics_models(run);
     for (size_t i = 0; i < weft_peers_count(run->peers); i++) {
         const struct weft_peer *peer = weft_peers_at(run->peers, i);
         const char *name = weft_peer_name(peer);
@@ -62,10 +63,21 @@ static enum weft_status edges_start(struct weft_run *run, struct weft_error **er
     struct weft_metric_definition bytes = values;
     bytes.name = "weft_pipeline_edge_bytes_total";
     bytes.help = "Bytes of the values that an edge of a pipeline carried, before encoding.";
+    struct weft_metric_definition seconds = {
+        .kind = WEFT_METRIC_HISTOGRAM,
+        .name = "weft_edge_seconds",
+        .help = "From the end of an edge's producing step to the start of its consuming step.",
+        .labels = {"pipeline", "producer", "consumer"},
+        .buckets = weft_metrics_seconds_buckets,
+        .buckets_count = weft_metrics_seconds_buckets_count,
+    };
     enum weft_status status =
         weft_metrics_add(run->options.metrics, &values, &run->metrics.edge_values, error);
+    if (status == WEFT_OK) {
+        status = weft_metrics_add(run->options.metrics, &bytes, &run->metrics.edge_bytes, error);
+    }
     return status == WEFT_OK
-               ? weft_metrics_add(run->options.metrics, &bytes, &run->metrics.edge_bytes, error)
+               ? weft_metrics_add(run->options.metrics, &seconds, &run->metrics.edge_seconds, error)
                : status;
 }
 
@@ -99,6 +111,8 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
         {WEFT_METRIC_GAUGE, "weft_peer_round_trip_seconds",
          "The network's round trip to another node, as the system estimates it; 0: unknown.",
          "peer", NULL, &m->peer_round_trip, NULL},
+        {WEFT_METRIC_GAUGE, "weft_model_memory_bytes", "Memory that a model's backend holds.",
+         "model", "version", &m->model_memory, NULL},
         {WEFT_METRIC_GAUGE, "weft_slots_used", "Slots that tasks hold now.", NULL, NULL, &gauge,
          &m->slots_used},
         {WEFT_METRIC_GAUGE, "weft_tasks_ready", "Tasks that wait for a slot.", NULL, NULL, &gauge,
@@ -174,4 +188,35 @@ void metrics_crossing(struct weft_run *run, const struct record *record, size_t 
     weft_metric_count(weft_metric_series(run->metrics.edge_values, labels), 1);
     weft_metric_count(weft_metric_series(run->metrics.edge_bytes, labels),
                       record->edges[edge].raw_bytes);
+}
+
+static uint64_t end_of(const struct record *record, uint32_t step)
+{
+    return step == WEFT_STEP_GATEWAY ? record->start_ns : record->steps[step].end_ns;
+}
+
+static uint64_t start_of(const struct record *record, uint32_t step)
+{
+    return step == WEFT_STEP_GATEWAY ? record->end_ns : record->steps[step].start_ns;
+}
+
+/* The client has its answer by now, and what an edge costs here is two comparisons and a bucket. */
+void metrics_edges_seconds(struct weft_run *run, const struct record *record)
+{
+    const struct outline *outline = record->outline;
+    for (size_t i = 0; i < outline->edges_count; i++) {
+        const struct outline_edge *edge = &outline->edges[i];
+        uint64_t from_ns = end_of(record, edge->from_step);
+        uint64_t to_ns = start_of(record, edge->to_step);
+        if (edge->repeats || from_ns == 0 || to_ns == 0) { /* 0: that step has not run */
+            continue;
+        }
+        if (outline->edge_seconds[i] == NULL) {
+            const char *labels[] = {outline->pipeline, end_name(record, edge->from_step),
+                                    end_name(record, edge->to_step)};
+            outline->edge_seconds[i] = weft_metric_series(run->metrics.edge_seconds, labels);
+        }
+        weft_metric_observe(outline->edge_seconds[i],
+                            to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0);
+    }
 }

@@ -5,8 +5,9 @@
 /*
  * The inside of the engine, shared by its files: run.c (life and time), run_peers.c (sessions),
  * run_send.c (what goes to a node), run_tasks.c (models and joins), run_requests.c (clients'
- * calls), run_pipelines.c (what can be called), run_records.c (what happened) and run_log.c (the
- * same in the log). Nobody else includes it, but for a test that says what no client can.
+ * calls), run_pipelines.c (what can be called), run_records.c (what happened), run_metrics.c and
+ * run_metrics_models.c (in numbers) and run_log.c (the same in the log). Nobody else includes it,
+ * but for a test that says what no client can.
  */
 
 #include "base/list.h"
@@ -90,9 +91,12 @@ struct run_metrics {
     struct weft_metric_family *requests, *request_seconds;
     struct weft_metric_family *tasks, *task_seconds;
     struct weft_metric_family *edge_raw, *edge_wire;
-    struct weft_metric_family *edge_values, *edge_bytes;
+    struct weft_metric_family *edge_values, *edge_bytes, *edge_seconds;
     struct weft_metric_family *peer_sent, *peer_received, *peer_round_trip;
     struct weft_metric *slots_used, *tasks_ready, *requests_open, *plans;
+    struct weft_metric_family *model_memory;
+    struct shown_model *models; /* that have a series there */
+    size_t models_count;
 };
 
 struct weft_run {
@@ -191,6 +195,12 @@ void metrics_request(struct weft_run *run, const char *pipeline, enum weft_statu
 void metrics_forget(struct weft_run *run, const char *node);
 void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
 void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge);
+/* All reports about the request are in. */
+void metrics_edges_seconds(struct weft_run *run, const struct record *record);
+
+/* run_metrics_models.c */
+void metrics_models(struct weft_run *run);
+void metrics_free(struct weft_run *run);
 
 /* run_log.c: what happens to a request, with its trace; costs nothing where the level is off. */
 void log_task_started(const struct weft_run *run, const struct weft_task *task);

@@ -83,6 +83,9 @@ static void gateway_settled(void *context, struct weft_request *request)
     struct weft_run_call *call = request->host_data;
     if (call->record != NULL) {
         call->record->settled = true;
+        if (call->record->ended && call->record->error == NULL) {
+            metrics_edges_seconds(call->run, call->record);
+        }
     }
     free(call);
 }

@@ -17,6 +17,7 @@ struct actor {
     struct weft_model_handle *handle;
     const char *until_at_unload;
     int64_t number;
+    void *weight;
 };
 
 static const struct weft_tensor_spec inputs[] = {
@@ -34,6 +35,7 @@ static const struct weft_model_option options_table[] = {
     {"hang-unload", WEFT_OPTION_STRING, "", 0, 0, "the file that unload waits for"},
     {"factor", WEFT_OPTION_DOUBLE, "1.5", 1, 2, "nothing"},
     {"flag", WEFT_OPTION_BOOL, "false", 0, 0, "nothing"},
+    {"weight", WEFT_OPTION_INT64, "0", 0, 1 << 30, "bytes that it holds while it is loaded"},
     {NULL, WEFT_OPTION_STRING, NULL, 0, 0, NULL},
 };
 
@@ -69,7 +71,8 @@ static enum weft_status load(const struct weft_model_host *host, struct weft_mod
     if (actor == NULL) {
         return WEFT_OUT_OF_MEMORY;
     }
-    *actor = (struct actor){host, handle, strdup(options[3].string), options[0].int64};
+    *actor = (struct actor){host, handle, strdup(options[3].string), options[0].int64,
+                            malloc((size_t)options[6].int64)};
     host->log(handle, NULL, WEFT_LOG_INFO, host->model_directory(handle));
     const char *state = host->state_directory(handle);
     if (state != NULL && access(state, W_OK) != 0) {
@@ -98,6 +101,7 @@ static void unload(void *model)
         wait_for(actor->until_at_unload);
     }
     free((char *)actor->until_at_unload);
+    free(actor->weight);
     free(actor);
 }
 
@@ -178,6 +182,20 @@ static void hang(struct actor *actor, struct weft_model_call *call, bool heed_ca
         usleep(1000);
     }
     end(call, answer(actor, call));
+}
+
+/* An output is made, and what comes then takes time. */
+static void hold(struct weft_model_call *call)
+{
+    const char *until = parameter(call, "until");
+    int32_t *number = make_number(call);
+    for (int i = 0; i < 20000 && access(until, F_OK) != 0; i++) {
+        usleep(1000);
+    }
+    if (number != NULL) {
+        *number = 1;
+    }
+    end(call, number != NULL && make_text(call, "held"));
 }
 
 static void stream(struct actor *actor, struct weft_model_call *call, int parts)
@@ -287,6 +305,8 @@ static void infer(void *model, struct weft_model_call *call)
         end_in_thread(actor, call);
     } else if (strcmp(act, "hang") == 0) {
         hang(actor, call, false);
+    } else if (strcmp(act, "hold") == 0) {
+        hold(call);
     } else if (strcmp(act, "hang-cancel") == 0) {
         hang(actor, call, true);
     } else if (strcmp(act, "fail") == 0) {

@@ -280,6 +280,38 @@ static void memory_of_a_plugin_keeps_it_loaded(void **state)
     stage_close(&stage, 1000);
 }
 
+/* Given a model whose load takes 4 MiB, what it holds is that, and what its calls and values hold.
+ */
+static void what_a_model_holds_is_counted(void **state)
+{
+    (void)state;
+    const uint64_t weight_bytes = 4 * 1024 * 1024;
+    const uint64_t call_bytes = 2 * sizeof(int32_t); /* its output, and the input, aligned */
+    struct stage stage;
+    open_with(&stage, "actor",
+              "parameters { key: \"weight\" value { string_value: \"4194304\" } }");
+    struct weft_model *model = stage_find(&stage, "hal");
+    uint64_t loaded_bytes = weft_model_memory_bytes(model);
+    assert_in_range(loaded_bytes, weight_bytes, weight_bytes + 256 * 1024);
+    struct talk held = {0}, taken = {.keep = true};
+    struct weft_error *error = NULL;
+    assert_ok(talk_start(&stage, model, "hold", 0, &held, &error), error);
+    for (int i = 0; i < 500 && weft_model_memory_bytes(model) < loaded_bytes + call_bytes; i++) {
+        stage_for_ms(&stage, 10);
+    }
+    assert_int_equal(weft_model_memory_bytes(model), loaded_bytes + call_bytes);
+    stage_write(&stage, "go", "");
+    stage_until(&stage, &held.ended.ended);
+    assert_int_equal(weft_model_memory_bytes(model), loaded_bytes);
+    /* Memory of the plugin's own counts until the last value lets go of it. */
+    assert_status(talk_over(&stage, "hal", "take", &taken), WEFT_OK);
+    assert_int_equal(weft_model_memory_bytes(model), loaded_bytes + sizeof(int32_t));
+    weft_value_unref(taken.kept);
+    assert_int_equal(weft_model_memory_bytes(model), loaded_bytes);
+    weft_model_unref(model);
+    stage_close(&stage, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +326,7 @@ int main(void)
         cmocka_unit_test(parts_come_in_order),
         cmocka_unit_test(what_is_learned_shows),
         cmocka_unit_test(memory_of_a_plugin_keeps_it_loaded),
+        cmocka_unit_test(what_a_model_holds_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

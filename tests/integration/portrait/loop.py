@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 import urllib.parse
 
 sys.dont_write_bytecode = True
@@ -130,12 +131,39 @@ def main():
         nodes = {name: {"models": REPOSITORY, "load": [model], "state": state} for name, model in models.items()}
         with Cluster(**nodes, gateway={"pipelines": SOURCE / "examples/portrait/portrait.yaml"}) as cluster:
             gateway = cluster["gateway"].wait_until_ready("/v2/models/portrait/ready")
-            close_the_loop("http://" + gateway.address, keep)
+            suite = Suite()
+            close_the_loop(suite, "http://" + gateway.address, keep)
+            read_the_metrics(suite, cluster, models)
+            print("1..%d" % suite.count)
+            raise SystemExit(suite.failed > 0)
 
 
-def close_the_loop(gateway, keep):
+def read_the_metrics(suite, cluster, models):
+    """What the nodes' metrics say of the requests that they have served."""
+    gateway, pipeline = cluster["gateway"], 'pipeline="portrait"'
+    requests = gateway.metric("weft_requests_total", pipeline + ',status="OK"')
+    whole_s = gateway.metric("weft_request_duration_seconds_sum", pipeline)
+    for producer, consumer in (("recognise", "generate"), ("place", "generate"), ("generate", "enhance")):
+        edge = '%s,producer="%s",consumer="%s"' % (pipeline, producer, consumer)
+        edges = 0
+        for _ in range(100):  # a request's reports may come after its answer
+            edges = gateway.metric("weft_edge_seconds_count", edge)
+            if edges >= requests:
+                break
+            time.sleep(0.05)
+        edge_s = gateway.metric("weft_edge_seconds_sum", edge)
+        suite.story("the edge from %s to %s counts every request" % (producer, consumer),
+                    edges == requests > 0 and 0 < edge_s < whole_s, f"{edges} of {requests}, {edge_s} of {whole_s} s")
+    for node, model in models.items():
+        held = cluster[node].metric("weft_model_memory_bytes", 'model="%s",version="1"' % model)
+        file_bytes = sum(file.stat().st_size for file in (REPOSITORY / model / "1").iterdir())
+        suite.story("the model %s holds its weights in memory" % model,
+                    file_bytes * 0.9 < held < cluster[node].resident_bytes(), f"{held} of a file of {file_bytes}")
+
+
+def close_the_loop(suite, gateway, keep):
     arguments = argparse.Namespace(gateway=gateway, face=gateway, scene=gateway, keep=keep)
-    suite, pictures = Suite(), {}
+    pictures = {}
     for person, path in PERSONS.items():
         cut = call(arguments.face, "face", {"photo": read(path)}, {"enroll": person})
         suite.story("%s is enrolled" % person, cut["id"] == person, cut["id"])
@@ -149,8 +177,6 @@ def close_the_loop(gateway, keep):
         suite.story("%s again gives the same picture" % person, again["image"].tobytes() == pictures[person, "beach", 1])
         check(suite, arguments, "%s as the photograph is" % person, read(path), person, "studio", 1, (0.42, 0.47))
     suite.story("every person, scene and seed gives a picture of its own", len(set(pictures.values())) == len(pictures))
-    print("1..%d" % suite.count)
-    raise SystemExit(suite.failed > 0)
 
 
 if __name__ == "__main__":

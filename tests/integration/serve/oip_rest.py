@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import pathlib
+import re
 import socket
 import struct
 import zlib
@@ -431,6 +432,40 @@ def metrics_tell_of_all_this(door):
     for family in {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}:
         assert f"# HELP {family} " in text
         assert f"`{family}`" in documented, family
+
+
+def memory_is_told_of_each_model_that_is_ready(door):
+    def models():
+        text = door.call("GET", "/metrics")[2].decode()
+        return {name: float(bytes_) for name, bytes_ in
+                re.findall(r'^weft_model_memory_bytes\{model="(\w+)",version="\d+"\} (\S+)$', text, re.M)}
+
+    assert models()["echo"] == 4000 and "spare" not in models(), models()
+    assert door.call("POST", "/v2/repository/models/spare/load")[0] == 200
+    town.wait_for(lambda: models().get("spare") == 5000)
+    assert door.call("POST", "/v2/repository/models/spare/unload")[0] == 200
+    town.wait_for(lambda: "spare" not in models())
+    assert models()["echo"] == 4000
+
+
+def edges_tell_how_long_their_values_take(door):
+    def value(series):
+        found = re.findall(f"^{re.escape(series)} (\\S+)$", door.call("GET", "/metrics")[2].decode(), re.M)
+        return float(found[0]) if found else 0
+
+    edges = ('producer="",consumer="first"', 'producer="first",consumer="second"',
+             'producer="first",consumer=""', 'producer="second",consumer=""')
+    ended = 'weft_requests_total{pipeline="chain",status="OK"}'
+    before = value(ended)
+    for number in range(7):
+        assert door.json("POST", "/v2/models/chain/infer", pair(id=f"timed-{number}"))[0] == 200
+    assert value(ended) == before + 7
+    for edge in edges:
+        name = 'weft_edge_seconds_%s{pipeline="chain",' + edge + "}"
+        town.wait_for(lambda name=name: value(name % "count") == before + 7)
+        assert 0 <= value(name % "sum") < value('weft_request_duration_seconds_sum{pipeline="chain"}') + 1
+    text = door.call("GET", "/metrics")[2].decode()
+    assert len(re.findall(r'^weft_edge_seconds_count\{pipeline="chain",', text, re.M)) == len(edges)
 
 
 def every_log_line_of_a_request_has_its_trace(door):
