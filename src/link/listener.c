@@ -387,6 +387,12 @@ enum weft_status weft_listener_open(struct weft_link *link,
         return status;
     }
     weft_address_format(weft_acceptor_address(listener->acceptor), listener->address);
+    if (link->tcp.same_host_sockets && !weft_acceptor_has_same_host(listener->acceptor)) {
+        weft_log(link->log, WEFT_LOG_WARNING, NULL,
+                 "there is no Unix socket beside %s (its name \"@weft/%s\" is taken, or the system "
+                 "grants it too small a buffer): this host's processes come by TCP",
+                 listener->address, listener->address);
+    }
     *ret_listener = listener;
     return WEFT_OK;
 }

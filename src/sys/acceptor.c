@@ -273,6 +273,11 @@ const struct weft_address *weft_acceptor_address(const struct weft_acceptor *acc
     return &acceptor->address;
 }
 
+bool weft_acceptor_has_same_host(const struct weft_acceptor *acceptor)
+{
+    return acceptor->ears_count > 1;
+}
+
 void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused)
 {
     acceptor->paused = paused;

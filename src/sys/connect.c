@@ -109,8 +109,8 @@ static enum weft_status try_address(struct weft_connect *attempt,
                                     const struct weft_address *address, struct weft_error **error)
 {
     int near = attempt->options.same_host_sockets ? weft_same_host_connect(address) : -1;
-    if (near >= 0) {
-        return watch(attempt, near, address, error);
+    if (near >= 0 && watch(attempt, near, address, NULL) == WEFT_OK) {
+        return WEFT_OK;
     }
     cleanup_close int fd =
         socket(address->socket_address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

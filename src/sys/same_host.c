@@ -16,7 +16,16 @@ enum {
     SEND_BUFFER_BYTES = 4 * 1024 * 1024,
     /* Below this TCP is faster; net.core.wmem_max limits whoever may not administer the network. */
     SEND_BUFFER_MIN_BYTES = 1024 * 1024,
+    /* What /proc/sys/kernel/overflowuid says where nobody has changed it. */
+    OVERFLOW_USER = 65534,
 };
+
+/* The kernel gives this number for every user that has none in our user namespace
+ * (user_namespaces(7)); a process that runs under it itself could not tell anybody apart. */
+static bool is_nobody_in_particular(uid_t user)
+{
+    return user == OVERFLOW_USER || user == (uid_t)-1;
+}
 
 /* An abstract name begins with a null byte and has no terminator. False where the address is too
  * long for one, which none is today. */
@@ -60,7 +69,7 @@ int weft_same_host_listen(const struct weft_address *door, int backlog)
 {
     struct sockaddr_un name;
     socklen_t length = 0;
-    cleanup_close int fd = open_socket();
+    cleanup_close int fd = is_nobody_in_particular(geteuid()) ? -1 : open_socket();
     if (fd < 0 || !name_of(door, &name, &length) ||
         bind(fd, (const struct sockaddr *)&name, length) != 0 || listen(fd, backlog) != 0) {
         return -1;
@@ -75,7 +84,7 @@ static bool is_ours(int socket)
     struct ucred other = {0};
     socklen_t length = sizeof(other);
     return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &other, &length) == 0 &&
-           other.uid == geteuid();
+           other.uid == geteuid() && !is_nobody_in_particular(other.uid);
 }
 
 bool weft_same_host_welcome(int socket)

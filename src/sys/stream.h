@@ -130,6 +130,9 @@ enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
                                  struct weft_error **error) WEFT_MUST_CHECK;
 /* As bound, with the real port. */
 const struct weft_address *weft_acceptor_address(const struct weft_acceptor *acceptor);
+/* Whether the processes of this host find the Unix socket of this door; false too where none was
+ * asked for. */
+bool weft_acceptor_has_same_host(const struct weft_acceptor *acceptor);
 void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused);
 /* Stops listening at once. NULL is fine. */
 void weft_acceptor_close(struct weft_acceptor *acceptor);

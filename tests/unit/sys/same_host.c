@@ -252,6 +252,30 @@ static void another_user_who_knocks_is_shown_out(void **state)
     close_door(&scene);
 }
 
+/* Under the number that stands for every user without one, nobody can be told apart. */
+static void nobody_in_particular_takes_tcp(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct scene scene;
+        if (setresuid(NOBODY, NOBODY, NOBODY) != 0) {
+            _exit(2);
+        }
+        open_door(&scene, &near);
+        come_in(&scene, &near);
+        _exit(came_by_unix_socket(&scene) ? 1 : 0);
+    }
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +285,7 @@ int main(void)
         cmocka_unit_test(where_the_name_is_taken_tcp_does),
         cmocka_unit_test(another_user_at_the_doors_name_is_not_believed),
         cmocka_unit_test(another_user_who_knocks_is_shown_out),
+        cmocka_unit_test(nobody_in_particular_takes_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
