@@ -142,7 +142,7 @@ enum weft_status weft_inference_new(struct weft_model *model,
     set_up(inference, model, request, &layout);
     inference->events = *events;
     inference->context = context;
-    inference->submitted_ns = weft_loop_now_ns();
+    inference->submitted_ns = weft_loop_looked_ns(model->home.loop);
     if (request->parameters != NULL) {
         status = weft_parameters_merge(&inference->parameters, request->parameters, error);
     }

@@ -184,7 +184,7 @@ static enum weft_status admit(const struct weft_model *model,
                               model->info.name);
     }
     if (request->deadline_ns != WEFT_DEADLINE_NEVER_NS &&
-        request->deadline_ns <= weft_loop_now_ns()) {
+        request->deadline_ns <= weft_loop_looked_ns(model->home.loop)) {
         return weft_error_set(error, WEFT_DEADLINE_EXCEEDED,
                               "the deadline passed before model \"%s\" was called",
                               model->info.name);

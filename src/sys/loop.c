@@ -361,11 +361,11 @@ static bool has_mail(struct weft_loop *loop)
 /* True if it found something to do. */
 static bool spin(struct weft_loop *loop)
 {
+    if (loop->hot_count == 0 || weft_spin_budget_ns(&loop->spin, loop->now_ns) == 0) {
+        return false; /* most often, and then the clock need not be read */
+    }
     uint64_t start_ns = loop->now_ns = weft_loop_now_ns();
     uint64_t budget_ns = weft_spin_budget_ns(&loop->spin, start_ns);
-    if (budget_ns == 0 || loop->hot_count == 0) {
-        return false;
-    }
     uint64_t arrivals = loop->arrivals;
     uint64_t end_ns = start_ns + budget_ns;
     uint64_t timer_ns = weft_loop_next_timer_ns(loop);
@@ -400,7 +400,8 @@ static void set_alarm(struct weft_loop *loop)
         return;
     }
     loop->alarm_ns = next_ns;
-    uint64_t wait_ns = next_ns > loop->now_ns ? next_ns - loop->now_ns : 0;
+    uint64_t now_ns = weft_loop_now_ns(); /* this turn may have been a long one */
+    uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
     uv_update_time(&loop->uv);
     /* Rounded up, and one more because libuv's own time is rounded down. */
     uv_timer_start(&loop->alarm, on_alarm, (wait_ns + WEFT_NS_PER_MS - 1) / WEFT_NS_PER_MS + 1, 0);
@@ -416,9 +417,8 @@ static void ask_kernel(struct weft_loop *loop, bool wait)
     }
     loop->now_is_stale = true;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    loop->now_is_stale = false;
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
-    loop->now_ns = loop->polled_ns = weft_loop_now_ns();
+    loop->polled_ns = weft_loop_looked_ns(loop); /* what arrived has looked, mostly */
 }
 
 void weft_loop_turn(struct weft_loop *loop, bool wait)
