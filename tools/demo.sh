@@ -51,6 +51,7 @@ rm -rf out/state out/portrait.png out/run.json
 # the shell, which would hear of a signal only at its end, and is told itself.
 starting=
 end_cluster() {
+    trap '' HUP INT QUIT TERM # whoever is impatient must not leave half a cluster behind
     if [ -n "$starting" ]; then
         kill -TERM "$starting" 2>/dev/null || :
         if wait "$starting"; then
@@ -61,7 +62,9 @@ end_cluster() {
 }
 up=
 trap end_cluster EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
+trap 'exit 131' QUIT
 trap 'exit 143' TERM
 # shellcheck disable=SC2086
 XDG_STATE_HOME=$PWD/out/state "$weft" up "$cluster" --wait $one &
