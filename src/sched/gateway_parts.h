@@ -125,6 +125,8 @@ void plan_unuse(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_forget(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan);
 void pipelines_release(struct weft_gateway *gateway);
+/* Whether that node has still to say PREPARED. */
+bool plan_awaits(const struct gateway_plan *plan, const char *node);
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns);
 void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error,

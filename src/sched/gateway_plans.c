@@ -268,15 +268,10 @@ static size_t node_index(const struct gateway_plan *plan, const char *node)
     return index;
 }
 
-/* The part that the node has still to say PREPARED for; NULL if there is none. */
-static bool *awaited_part(struct gateway_plan *plan, const char *node)
+bool plan_awaits(const struct gateway_plan *plan, const char *node)
 {
-    for (size_t i = 0; i < plan->nodes_count; i++) {
-        if (!plan->prepared[i] && strcmp(plan->nodes[i].name, node) == 0) {
-            return &plan->prepared[i];
-        }
-    }
-    return NULL;
+    size_t index = node_index(plan, node);
+    return index < plan->nodes_count && !plan->prepared[index];
 }
 
 static void refused(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
@@ -334,21 +329,21 @@ static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, siz
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns)
 {
-    bool *part = awaited_part(plan, node);
+    bool awaited = plan_awaits(plan, node);
     size_t index = node_index(plan, node);
-    if (part == NULL && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
+    if (!awaited && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
         plan->state != PLAN_BROKEN) {
         evicted(gateway, plan, index, error, now_ns);
         return;
     }
-    if (plan->state != PLAN_PREPARING || part == NULL) {
+    if (plan->state != PLAN_PREPARING || !awaited) {
         return;
     }
     if (error != NULL) {
         refused(gateway, plan, node, error, now_ns);
         return;
     }
-    *part = true;
+    plan->prepared[index] = true;
     plan->awaited--;
     if (plan->awaited == 0) {
         plan_ready(gateway, plan, now_ns);
