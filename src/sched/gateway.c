@@ -28,6 +28,7 @@ struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, cons
     weft_list_init(&gateway->plans);
     weft_list_init(&gateway->failing);
     weft_list_init(&gateway->forgotten);
+    gateway->ask_again_ns = WEFT_DEADLINE_NEVER_NS;
     return gateway;
 }
 
@@ -241,7 +242,7 @@ enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
     enum weft_status status = check_inputs(submission, error);
     struct gateway_plan *plan = NULL;
     if (status == WEFT_OK) {
-        status = plan_for(gateway, submission, &plan, error);
+        status = plan_for(gateway, submission, now_ns, &plan, error);
     }
     if (status != WEFT_OK) {
         weft_error_set_place(error,
@@ -294,7 +295,8 @@ uint64_t weft_gateway_deadline_ns(const struct weft_gateway *gateway)
         return 0;
     }
     const struct weft_heap_item *first = weft_heap_first(&gateway->timers);
-    return first != NULL ? first->at_ns : WEFT_DEADLINE_NEVER_NS;
+    return first != NULL && first->at_ns < gateway->ask_again_ns ? first->at_ns
+                                                                 : gateway->ask_again_ns;
 }
 
 /* The nodes that have not said PREPARED; the place is the first step that one of them holds. */
@@ -374,6 +376,9 @@ void weft_gateway_tick(struct weft_gateway *gateway, uint64_t now_ns)
         } else {
             end_late(gateway, open, now_ns);
         }
+    }
+    if (now_ns >= gateway->ask_again_ns) {
+        plans_ask_again(gateway, now_ns);
     }
     pipelines_release(gateway);
 }
