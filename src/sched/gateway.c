@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/zeroed.h"
 #include "sched/gateway_parts.h"
+
+/* For the names in one error. Those that have no room in it are left out: the first few say enough.
+ */
+enum { AWAITED_NAMES_SIZE = 1024 };
 
 struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, const char *name,
                                       uint64_t generation)
@@ -23,6 +28,7 @@ struct weft_gateway *weft_gateway_new(const struct weft_gateway_host *host, cons
     weft_list_init(&gateway->plans);
     weft_list_init(&gateway->failing);
     weft_list_init(&gateway->forgotten);
+    gateway->ask_again_ns = WEFT_DEADLINE_NEVER_NS;
     return gateway;
 }
 
@@ -236,7 +242,7 @@ enum weft_status weft_gateway_submit(struct weft_gateway *gateway,
     enum weft_status status = check_inputs(submission, error);
     struct gateway_plan *plan = NULL;
     if (status == WEFT_OK) {
-        status = plan_for(gateway, submission, &plan, error);
+        status = plan_for(gateway, submission, now_ns, &plan, error);
     }
     if (status != WEFT_OK) {
         weft_error_set_place(error,
@@ -289,7 +295,36 @@ uint64_t weft_gateway_deadline_ns(const struct weft_gateway *gateway)
         return 0;
     }
     const struct weft_heap_item *first = weft_heap_first(&gateway->timers);
-    return first != NULL ? first->at_ns : WEFT_DEADLINE_NEVER_NS;
+    return first != NULL && first->at_ns < gateway->ask_again_ns ? first->at_ns
+                                                                 : gateway->ask_again_ns;
+}
+
+/* The nodes that have not said PREPARED; the place is the first step that one of them holds. */
+static void name_awaited(const struct open_request *open, struct weft_error **error)
+{
+    const struct gateway_plan *plan = open->plan;
+    char names[AWAITED_NAMES_SIZE] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < plan->nodes_count; i++) {
+        size_t more = strlen(plan->nodes[i].name) + strlen(", \"\"");
+        if (!plan->prepared[i] && more < sizeof(names) - length) {
+            length += (size_t)snprintf(names + length, sizeof(names) - length, "%s\"%s\"",
+                                       length > 0 ? ", " : "", plan->nodes[i].name);
+        }
+    }
+    bool one = plan->awaited == 1;
+    (void)weft_error_set(error, WEFT_DEADLINE_EXCEEDED,
+                         "the deadline passed before %s %s had prepared %s steps",
+                         one ? "node" : "nodes", names, one ? "its" : "their");
+    uint32_t step = 0;
+    while (step < open->request.steps_count && !plan_awaits(plan, open->request.step_nodes[step])) {
+        step++;
+    }
+    if (step < open->request.steps_count) {
+        weft_error_set_place(error,
+                             &(struct weft_error_place){.step = plan->pipeline->steps[step].name,
+                                                        .node = open->request.step_nodes[step]});
+    }
 }
 
 /* Which steps the request was still waiting for, for the person who wonders. */
@@ -306,8 +341,7 @@ static void end_late(struct weft_gateway *gateway, struct open_request *open, ui
     if (open->machine.state == REQUEST_PREPARING) {
         /* Whoever did not answer may never do so: the next request asks again, with a new plan. */
         plan_forget(gateway, open->plan);
-        (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
-                             "the deadline passed before all nodes had prepared their steps");
+        name_awaited(open, &error);
     } else if (step == open->request.steps_count) {
         (void)weft_error_set(&error, WEFT_DEADLINE_EXCEEDED,
                              "the deadline passed before the outputs arrived");
@@ -342,6 +376,9 @@ void weft_gateway_tick(struct weft_gateway *gateway, uint64_t now_ns)
         } else {
             end_late(gateway, open, now_ns);
         }
+    }
+    if (now_ns >= gateway->ask_again_ns) {
+        plans_ask_again(gateway, now_ns);
     }
     pipelines_release(gateway);
 }

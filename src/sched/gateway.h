@@ -36,6 +36,10 @@ enum { WEFT_GATEWAY_NODES_MAX = 2 * WEFT_PLAN_NODES_MAX };
  * Beyond it those who wait for it get the node's error: such nodes are too small for what they are
  * asked. */
 enum { WEFT_GATEWAY_EVICTIONS_MAX = 8 };
+/* After so long nodes that have not said whether they have their part of a plan are asked again,
+ * and then after twice as long each time: their answer may have been lost for want of memory, or
+ * for a full queue. */
+#define WEFT_GATEWAY_ASK_AGAIN_NS WEFT_NS_PER_S
 /* How long after its end a request waits for the last reports. */
 #define WEFT_GATEWAY_SETTLE_NS (500 * WEFT_NS_PER_MS)
 

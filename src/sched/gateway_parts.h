@@ -43,6 +43,8 @@ struct gateway_plan {
     bool *prepared;           /* by node: it has said so, or has no part */
     uint32_t awaited;         /* nodes that have not said PREPARED */
     size_t requests;          /* that use it */
+    uint64_t asked_ns;        /* when PREPARE was sent last */
+    uint64_t patience_ns;     /* until it is sent again to those awaited */
     unsigned evictions;       /* how often a node gave it up again before all had it */
     bool forgotten;           /* not to be found any more; goes with its last request */
     struct weft_list waiting; /* of open_request: until it is ready */
@@ -91,6 +93,7 @@ struct weft_gateway {
     struct weft_list plans;
     size_t plans_count;
     uint64_t plan_last;
+    uint64_t ask_again_ns;      /* no plan has to be prepared again before */
     struct weft_list forgotten; /* of forgotten_pipeline */
     bool releasable;            /* perhaps one of them, at the next tick */
 
@@ -118,13 +121,18 @@ enum weft_status plan_compile(struct weft_gateway *gateway, struct gateway_plan 
 
 /* gateway_plans.c */
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,
-                          struct gateway_plan **ret_plan, struct weft_error **error);
+                          uint64_t now_ns, struct gateway_plan **ret_plan,
+                          struct weft_error **error);
+/* Asks those again that have let requests wait for long. */
+void plans_ask_again(struct weft_gateway *gateway, uint64_t now_ns);
 struct gateway_plan *plan_find(struct weft_gateway *gateway, uint64_t number);
 void plan_use(struct gateway_plan *plan, struct weft_gateway *gateway);
 void plan_unuse(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_forget(struct weft_gateway *gateway, struct gateway_plan *plan);
 void plan_free(struct weft_gateway *gateway, struct gateway_plan *plan);
 void pipelines_release(struct weft_gateway *gateway);
+/* Whether that node has still to say PREPARED. */
+bool plan_awaits(const struct gateway_plan *plan, const char *node);
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns);
 void plan_break(struct weft_gateway *gateway, struct gateway_plan *plan, struct weft_error *error,

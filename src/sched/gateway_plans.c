@@ -136,7 +136,7 @@ static struct gateway_plan *find_same(struct weft_gateway *gateway,
     return NULL;
 }
 
-static enum weft_status send_prepare(struct weft_gateway *gateway, struct gateway_plan *plan,
+static enum weft_status send_prepare(struct weft_gateway *gateway, const struct gateway_plan *plan,
                                      size_t node, struct weft_error **error)
 {
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARE);
@@ -153,9 +153,54 @@ static enum weft_status send_prepare(struct weft_gateway *gateway, struct gatewa
         return status;
     }
     message = NULL;
-    plan->prepared[node] = false;
-    plan->awaited++;
     return WEFT_OK;
+}
+
+static enum weft_status prepare_part(struct weft_gateway *gateway, struct gateway_plan *plan,
+                                     size_t node, struct weft_error **error)
+{
+    enum weft_status status = send_prepare(gateway, plan, node, error);
+    if (status == WEFT_OK) {
+        plan->prepared[node] = false;
+        plan->awaited++;
+    }
+    return status;
+}
+
+/* Whether requests wait for nodes that may have to be asked again; the tick looks then. */
+static void watch(struct weft_gateway *gateway, const struct gateway_plan *plan)
+{
+    uint64_t at_ns = plan->asked_ns + plan->patience_ns;
+    if (plan->state == PLAN_PREPARING && at_ns < gateway->ask_again_ns) {
+        gateway->ask_again_ns = at_ns;
+    }
+}
+
+/* A node that has its part already, or takes no more messages just now, is not hurt by it. */
+static void ask_again(struct weft_gateway *gateway, struct gateway_plan *plan, uint64_t now_ns)
+{
+    for (size_t node = 0; node < plan->nodes_count; node++) {
+        if (!plan->prepared[node]) {
+            (void)send_prepare(gateway, plan, node, NULL);
+        }
+    }
+    plan->asked_ns = now_ns;
+    plan->patience_ns *= 2;
+}
+
+void plans_ask_again(struct weft_gateway *gateway, uint64_t now_ns)
+{
+    gateway->ask_again_ns = WEFT_DEADLINE_NEVER_NS;
+    for (struct weft_list *link = gateway->plans.next; link != &gateway->plans; link = link->next) {
+        struct gateway_plan *plan = weft_list_entry(link, struct gateway_plan, link);
+        if (weft_list_is_empty(&plan->waiting)) {
+            continue; /* the next request that joins it has it watched again */
+        }
+        if (plan->state == PLAN_PREPARING && now_ns - plan->asked_ns >= plan->patience_ns) {
+            ask_again(gateway, plan, now_ns);
+        }
+        watch(gateway, plan);
+    }
 }
 
 static enum weft_status plan_new(struct weft_gateway *gateway,
@@ -203,7 +248,8 @@ static enum weft_status plan_new(struct weft_gateway *gateway,
 }
 
 enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submission *submission,
-                          struct gateway_plan **ret_plan, struct weft_error **error)
+                          uint64_t now_ns, struct gateway_plan **ret_plan,
+                          struct weft_error **error)
 {
     cleanup_free uint32_t *placement =
         weft_zeroed((submission->pipeline->steps_count + 1) * sizeof(*placement));
@@ -216,6 +262,7 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
     }
     *ret_plan = find_same(gateway, submission, placement);
     if (*ret_plan != NULL) {
+        watch(gateway, *ret_plan);
         return WEFT_OK;
     }
     status = make_room(gateway, error);
@@ -224,7 +271,7 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
         status = plan_new(gateway, submission, &placement, &plan, error);
     }
     for (size_t node = 0; status == WEFT_OK && node < plan->nodes_count; node++) {
-        status = takes_part(plan, node) ? send_prepare(gateway, plan, node, error) : WEFT_OK;
+        status = takes_part(plan, node) ? prepare_part(gateway, plan, node, error) : WEFT_OK;
     }
     if (status != WEFT_OK) {
         if (plan != NULL) {
@@ -233,6 +280,9 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
         return status;
     }
     plan->state = plan->awaited == 0 ? PLAN_READY : PLAN_PREPARING;
+    plan->asked_ns = now_ns;
+    plan->patience_ns = WEFT_GATEWAY_ASK_AGAIN_NS;
+    watch(gateway, plan);
     *ret_plan = plan;
     return WEFT_OK;
 }
@@ -268,15 +318,10 @@ static size_t node_index(const struct gateway_plan *plan, const char *node)
     return index;
 }
 
-/* The part that the node has still to say PREPARED for; NULL if there is none. */
-static bool *awaited_part(struct gateway_plan *plan, const char *node)
+bool plan_awaits(const struct gateway_plan *plan, const char *node)
 {
-    for (size_t i = 0; i < plan->nodes_count; i++) {
-        if (!plan->prepared[i] && strcmp(plan->nodes[i].name, node) == 0) {
-            return &plan->prepared[i];
-        }
-    }
-    return NULL;
+    size_t index = node_index(plan, node);
+    return index < plan->nodes_count && !plan->prepared[index];
 }
 
 static void refused(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
@@ -312,7 +357,7 @@ static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, siz
     const char *name = plan->nodes[node].name;
     if (plan->state == PLAN_PREPARING) {
         if (++plan->evictions > WEFT_GATEWAY_EVICTIONS_MAX ||
-            send_prepare(gateway, plan, node, NULL) != WEFT_OK) {
+            prepare_part(gateway, plan, node, NULL) != WEFT_OK) {
             refused(gateway, plan, name, error, now_ns);
         }
         return;
@@ -334,21 +379,21 @@ static void evicted(struct weft_gateway *gateway, struct gateway_plan *plan, siz
 void plan_prepared(struct weft_gateway *gateway, struct gateway_plan *plan, const char *node,
                    struct weft_error *error, uint64_t now_ns)
 {
-    bool *part = awaited_part(plan, node);
+    bool awaited = plan_awaits(plan, node);
     size_t index = node_index(plan, node);
-    if (part == NULL && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
+    if (!awaited && error != NULL && index < plan->nodes_count && takes_part(plan, index) &&
         plan->state != PLAN_BROKEN) {
         evicted(gateway, plan, index, error, now_ns);
         return;
     }
-    if (plan->state != PLAN_PREPARING || part == NULL) {
+    if (plan->state != PLAN_PREPARING || !awaited) {
         return;
     }
     if (error != NULL) {
         refused(gateway, plan, node, error, now_ns);
         return;
     }
-    *part = true;
+    plan->prepared[index] = true;
     plan->awaited--;
     if (plan->awaited == 0) {
         plan_ready(gateway, plan, now_ns);

@@ -46,6 +46,7 @@ struct plan {
     uint64_t constants_bytes;
     size_t runs; /* that use it, and reports */
     bool released;
+    uint64_t held_back_at; /* the last flush in which its gateway took no more reports */
     struct weft_list link; /* in worker.used: the last used at the end */
     UT_hash_handle hh;
 };
@@ -100,6 +101,8 @@ struct weft_worker {
 
     struct weft_list reports; /* of pending_report */
     size_t reports_count;
+    size_t reports_fresh; /* queued since the last flush */
+    uint64_t flushes;     /* so far */
     struct pending_report spare_reports[WEFT_WORKER_SPARE_REPORTS];
     uint64_t reports_at_ns;
     uint64_t sweep_at_ns;

@@ -262,7 +262,7 @@ void worker_prepare(struct weft_worker *worker, const struct weft_node_plan *con
     }
     cleanup_error struct weft_error *error = NULL;
     (void)keep_plan(worker, content, &error);
-    (void)send_prepared(worker, content, error); /* or the gateway's deadline ends the request */
+    (void)send_prepared(worker, content, error); /* or the gateway asks again */
 }
 
 void worker_release(struct weft_worker *worker, const struct weft_prepared *release,

@@ -3,7 +3,8 @@
 
 #include "sched/worker_parts.h"
 
-/* So many reports go at once even before their time. */
+/* So many new reports go at once even before their time. Those that could not go before don't
+ * count: with them every further report would try all again. */
 enum { REPORTS_TOGETHER = 64 };
 
 static const struct weft_plan_node *gateway_of(const struct plan *plan)
@@ -106,22 +107,32 @@ static bool pending_send(struct weft_worker *worker, struct pending_report *pend
     return true;
 }
 
+/* The gateway takes no more just now: its reports keep their order, and those of others go on. */
+static void hold_back(struct weft_worker *worker, uint64_t gateway)
+{
+    struct plan *plan, *next_plan;
+    HASH_ITER (hh, worker->plans, plan, next_plan) {
+        if (plan->key.gateway == gateway) {
+            plan->held_back_at = worker->flushes;
+        }
+    }
+}
+
 void reports_flush(struct weft_worker *worker, uint64_t now_ns)
 {
-    uint64_t behind = 0; /* the gateway that takes no more just now: the others go on */
-    bool blocked = false;
+    worker->flushes++;
+    worker->reports_fresh = 0;
     struct weft_list *link = worker->reports.next;
     while (link != &worker->reports) {
         struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
         link = link->next;
-        if (blocked && pending->plan->key.gateway == behind) {
+        if (pending->plan->held_back_at == worker->flushes) {
             continue;
         }
         if (pending_send(worker, pending)) {
             pending_free(worker, pending);
         } else {
-            blocked = true;
-            behind = pending->plan->key.gateway;
+            hold_back(worker, pending->plan->key.gateway);
         }
     }
     worker->reports_at_ns = weft_list_is_empty(&worker->reports)
@@ -157,7 +168,7 @@ static void queue_report(struct weft_worker *worker, struct plan *plan,
     }
     *pending = (struct pending_report){.message = take_message};
     pending_add(worker, plan, pending, now_ns);
-    if (worker->reports_count == REPORTS_TOGETHER) {
+    if (++worker->reports_fresh >= REPORTS_TOGETHER) {
         reports_flush(worker, now_ns);
     }
 }

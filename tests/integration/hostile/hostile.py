@@ -168,8 +168,19 @@ def wait_for(true, seconds=10):
 
 def lost_nodes(stories, cluster):
     first, second = cluster["first"], cluster["second"]
+    with stories.story("a node that stands still before the pipeline's first request fails it by name as well"):
+        second.process.send_signal(signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            status, problem = ask(first, "two", parameters={"timeout": 500000})
+            assert status == 504 and time.monotonic() - started < LONG_BEFORE_S, (status, problem)
+            assert problem["node"] == "second" and problem["step"] == "far", problem
+            assert 'node "second" had prepared its steps' in problem["error"], problem
+            serves(first)
+        finally:
+            second.process.send_signal(signal.SIGCONT)
     with stories.story("the pipeline works over two nodes"):
-        assert ask(first, "two") == (200, "hello")
+        wait_for(lambda: ask(first, "two") == (200, "hello"), 30)
     with stories.story("a node that stands still fails a request by name, when its deadline passes"):
         second.process.send_signal(signal.SIGSTOP)
         try:

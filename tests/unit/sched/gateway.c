@@ -103,7 +103,10 @@ static void a_node_that_never_prepares_does_not_spoil_the_next_request(void **st
     stage_wait(&stage, WEFT_NS_PER_S);
     assert_int_equal(call.status, WEFT_DEADLINE_EXCEEDED);
     assert_string_equal(weft_error_message(call.error),
-                        "the deadline passed before all nodes had prepared their steps");
+                        "the deadline passed before node \"b\" had prepared its steps");
+    assert_string_equal(weft_error_place(call.error).pipeline, "pair");
+    assert_string_equal(weft_error_place(call.error).step, "two");
+    assert_string_equal(weft_error_place(call.error).node, "b");
     assert_int_equal(weft_gateway_plans_count(gateway_of(&stage)), 0);
     stage_call_fini(&call);
     stage.nodes[B].deaf = false;
@@ -113,6 +116,75 @@ static void a_node_that_never_prepares_does_not_spoil_the_next_request(void **st
     stage_finish(&stage, "two", 4);
     assert_int_equal(call.ended, 1);
     assert_int_equal(call.status, WEFT_OK);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void a_node_whose_answer_was_lost_is_asked_again(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call calls[2];
+    on_two_nodes(&stage, pair);
+    stage.nodes[GATEWAY].behind_for = 1; /* the first of them cannot answer */
+    assert_status(stage_submit(&stage, &calls[0], 3, UINT64_MAX, NULL), WEFT_OK);
+    stage_wait(&stage, WEFT_GATEWAY_ASK_AGAIN_NS / 2);
+    assert_int_equal(stage.nodes[GATEWAY].turned_away, 1);
+    assert_status(stage_submit(&stage, &calls[1], 3, UINT64_MAX, NULL), WEFT_OK);
+    stage_wait(&stage, WEFT_GATEWAY_ASK_AGAIN_NS / 2);
+    assert_int_equal(stage_messages(&stage, A, WEFT_MESSAGE_PREPARE), 2);
+    assert_int_equal(stage_messages(&stage, B, WEFT_MESSAGE_PREPARE), 1); /* it has answered */
+    assert_int_equal(weft_worker_state(stage.nodes[A].worker).plans, 1);
+    for (size_t i = 0; i < 2; i++) {
+        stage_finish(&stage, "one", 4);
+        stage_finish(&stage, "two", 4);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(calls[i].ended, 1);
+        assert_int_equal(calls[i].status, WEFT_OK);
+        stage_call_fini(&calls[i]);
+    }
+    stage_wait(&stage, 4 * WEFT_GATEWAY_ASK_AGAIN_NS);
+    assert_int_equal(stage_messages(&stage, A, WEFT_MESSAGE_PREPARE), 2);
+    assert_int_equal(weft_gateway_deadline_ns(gateway_of(&stage)), WEFT_DEADLINE_NEVER_NS);
+    stage_fini(&stage);
+}
+
+static void a_node_that_says_nothing_is_asked_ever_more_seldom(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_two_nodes(&stage, pair);
+    stage.nodes[B].deaf = true;
+    uint64_t timeout_ns = 16 * WEFT_GATEWAY_ASK_AGAIN_NS;
+    assert_status(stage_submit(&stage, &call, 3, timeout_ns, NULL), WEFT_OK);
+    stage_wait(&stage, timeout_ns);
+    assert_int_equal(stage_messages(&stage, A, WEFT_MESSAGE_PREPARE), 1);
+    /* At once, then after 1, 2, 4 and 8 times that long. */
+    assert_int_equal(stage_messages(&stage, B, WEFT_MESSAGE_PREPARE), 5);
+    assert_int_equal(call.status, WEFT_DEADLINE_EXCEEDED);
+    stage_wait(&stage, timeout_ns);
+    assert_int_equal(weft_gateway_deadline_ns(gateway_of(&stage)), WEFT_DEADLINE_NEVER_NS);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+static void all_nodes_that_never_prepare_are_named(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_two_nodes(&stage, pair);
+    stage.nodes[A].deaf = true;
+    stage.nodes[B].deaf = true;
+    assert_status(stage_submit(&stage, &call, 3, WEFT_NS_PER_S, NULL), WEFT_OK);
+    stage_wait(&stage, WEFT_NS_PER_S);
+    assert_int_equal(call.status, WEFT_DEADLINE_EXCEEDED);
+    assert_string_equal(weft_error_message(call.error),
+                        "the deadline passed before nodes \"a\", \"b\" had prepared their steps");
+    assert_string_equal(weft_error_place(call.error).step, "one");
+    assert_string_equal(weft_error_place(call.error).node, "a");
     stage_call_fini(&call);
     stage_fini(&stage);
 }
@@ -551,6 +623,9 @@ int main(void)
         cmocka_unit_test(a_failure_names_pipeline_step_node_attempt_and_cause),
         cmocka_unit_test(the_deadline_names_the_step_that_was_running),
         cmocka_unit_test(a_node_that_never_prepares_does_not_spoil_the_next_request),
+        cmocka_unit_test(a_node_whose_answer_was_lost_is_asked_again),
+        cmocka_unit_test(a_node_that_says_nothing_is_asked_ever_more_seldom),
+        cmocka_unit_test(all_nodes_that_never_prepare_are_named),
         cmocka_unit_test(a_node_that_refuses_is_named_and_the_plan_goes),
         cmocka_unit_test(a_lost_node_ends_the_requests_that_need_it),
         cmocka_unit_test(a_node_whose_work_is_done_and_handed_on_may_go),

@@ -54,7 +54,9 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
         if (stage->nodes[i].gone || stage->nodes[i].info.generation != to->generation) {
             break;
         }
-        if (stage->nodes[i].behind) {
+        if (stage->nodes[i].behind || stage->nodes[i].behind_for > 0) {
+            stage->nodes[i].behind_for -= stage->nodes[i].behind_for > 0;
+            stage->nodes[i].turned_away++;
             return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "too much waits for \"%s\"",
                                   to->name);
         }

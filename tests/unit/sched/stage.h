@@ -39,10 +39,12 @@ struct stage_node {
     struct weft_model_info models[STAGE_MODELS_MAX];
     struct weft_gateway *gateway;
     struct weft_worker *worker;
-    bool gone;    /* sending to it fails, for good */
-    bool behind;  /* sending to it fails, for now */
-    bool refuses; /* its host knows no model when a plan is prepared */
-    bool deaf;    /* takes messages and does nothing */
+    bool gone;            /* sending to it fails, for good */
+    bool behind;          /* sending to it fails, for now */
+    unsigned behind_for;  /* so many times more */
+    unsigned turned_away; /* messages that it took not, being behind */
+    bool refuses;         /* its host knows no model when a plan is prepared */
+    bool deaf;            /* takes messages and does nothing */
 };
 
 struct stage {

@@ -266,6 +266,108 @@ static void a_failure_is_told_without_memory_too(void **state)
     }
 }
 
+/* The worker gets a plan of that gateway, number 7. */
+static void plan_from(struct stage *stage, unsigned gateway)
+{
+    struct weft_plan_node node = {stage->nodes[gateway].info.name,
+                                  stage->nodes[gateway].info.generation, (char *)"nowhere:1"};
+    struct weft_plan_task task = {.step_name = (char *)"s", .model = (char *)"m"};
+    struct weft_node_plan plan = {.gateway = node.generation,
+                                  .plan = 7,
+                                  .pipeline = (char *)"p",
+                                  .pipeline_version = (char *)"",
+                                  .nodes = &node,
+                                  .nodes_count = 1,
+                                  .tasks = &task,
+                                  .tasks_count = 1};
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARE);
+    assert_true(weft_node_plan_copy(&plan, &message->prepare));
+    weft_worker_message(stage->nodes[2].worker, message, node.name, stage->now_ns);
+    weft_message_free(message);
+    stage_carry(stage);
+}
+
+/* What the step made for that request was lost: a failure to report. */
+static void lose_output(struct stage *stage, unsigned gateway, uint64_t request)
+{
+    struct weft_message *lost = weft_message_new(WEFT_MESSAGE_DELIVER);
+    lost->deliver.request =
+        (struct weft_request_id){stage->nodes[gateway].info.generation, request};
+    lost->deliver.plan = 7;
+    weft_worker_undelivered(stage->nodes[2].worker, lost, "elsewhere", stage->now_ns);
+    weft_message_free(lost);
+}
+
+static void reports_to_a_gateway_keep_their_order_whoever_else_is_behind(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    enum { A, B };
+    stage_init(&stage);
+    stage_node(&stage, "a", 1, 0);
+    stage_node(&stage, "b", 1, 0);
+    stage_model(&stage, stage_node(&stage, "worker", 1, 0), "m");
+    stage_up(&stage);
+    plan_from(&stage, A);
+    plan_from(&stage, B);
+    stage.nodes[A].behind_for = 3; /* each at once, and the first once more */
+    stage.nodes[B].behind_for = 2;
+    lose_output(&stage, A, 1);
+    lose_output(&stage, B, 2);
+    lose_output(&stage, A, 3);
+    stage.now_ns += WEFT_WORKER_REPORT_AFTER_NS;
+    weft_worker_tick(stage.nodes[2].worker, stage.now_ns);
+    assert_int_equal(stage.nodes[A].turned_away, 3);
+    assert_int_equal(stage.nodes[B].turned_away, 2);
+    assert_int_equal(stage.post_count, 0);
+    stage.now_ns += WEFT_WORKER_REPORT_AFTER_NS;
+    weft_worker_tick(stage.nodes[2].worker, stage.now_ns);
+    assert_int_equal(stage.post_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(stage.post[i].message->report.request.sequence, i + 1);
+    }
+    stage_carry(&stage);
+    stage_fini(&stage);
+}
+
+/* Time stands still: what goes, goes because enough has come together. */
+static void many_reports_are_tried_together_also_while_their_gateway_is_behind(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    enum { TOGETHER = 64, OTHER = 2 };
+    static struct stage_call calls[2 * TOGETHER];
+    stage_init(&stage);
+    stage_node(&stage, "gateway", 1, 0);
+    stage_model(&stage, stage_node(&stage, "worker", 1, 0), "m");
+    stage_model(&stage, stage_node(&stage, "other", 1, 0), "n");
+    stage_up(&stage);
+    stage_pipeline(&stage, "pipeline: p\nsteps:\n"
+                           "  near: {model: m}\n"
+                           "  far: {model: n, inputs: {i: near.o}}\n"
+                           "outputs: {y: far.o}\n");
+    for (size_t i = 0; i < 2 * TOGETHER; i++) {
+        assert_status(stage_submit(&stage, &calls[i], 0, UINT64_MAX, NULL), WEFT_OK);
+    }
+    stage_carry(&stage);
+    stage.nodes[GATEWAY].behind = true;
+    for (size_t i = 1; i <= 2 * TOGETHER; i++) {
+        stage_finish(&stage, "near", 1);
+        assert_int_equal(stage.nodes[GATEWAY].turned_away, i / TOGETHER);
+    }
+    stage.nodes[GATEWAY].behind = false;
+    assert_int_equal(stage_messages(&stage, GATEWAY, WEFT_MESSAGE_REPORT), 0);
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(stage_messages(&stage, GATEWAY, WEFT_MESSAGE_REPORT), 2 * TOGETHER);
+    for (size_t i = 0; i < 2 * TOGETHER; i++) {
+        stage_finish(&stage, "far", 1);
+        assert_int_equal(calls[i].ended, 1);
+        stage_call_fini(&calls[i]);
+    }
+    stage_wait(&stage, WEFT_NS_PER_S);
+    stage_fini(&stage);
+}
+
 /* --- streamed outputs --- */
 
 static const char stream[] = "pipeline: p\nsteps:\n"
@@ -462,6 +564,8 @@ int main(void)
         cmocka_unit_test(a_failure_that_cannot_be_told_now_is_told_later),
         cmocka_unit_test(of_a_gateway_that_is_gone_nothing_is_kept),
         cmocka_unit_test(a_failure_is_told_without_memory_too),
+        cmocka_unit_test(reports_to_a_gateway_keep_their_order_whoever_else_is_behind),
+        cmocka_unit_test(many_reports_are_tried_together_also_while_their_gateway_is_behind),
         cmocka_unit_test(a_stream_ends_although_its_end_cannot_be_told_now),
         cmocka_unit_test(parts_come_before_the_end_and_the_last_ends_it),
         cmocka_unit_test(a_stream_that_forgets_an_output_fails_instead_of_hanging),
