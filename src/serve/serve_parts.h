@@ -217,7 +217,8 @@ struct serve_message {
     struct weft_job job;
     struct serve_infer *infer; /* gets the request, and holds its bytes */
     struct weft_slice slice;
-    bool packed; /* the slice is */
+    bool packed;        /* the slice is */
+    size_t limit_bytes; /* of what it is unpacked: what it tells, and no more than may be */
     struct weft_error *error;
 };
 
