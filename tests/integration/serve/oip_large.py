@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import zlib
 
 import grpc
 from inference import grpc_service_pb2 as oip
@@ -163,6 +164,31 @@ def a_packed_message_that_lies_about_its_size_is_refused(door):
         town.wait_for(lambda: held(door) == 0)
     assert "trailer" in unpacked(door, packed[:-4] + bytes(4))
     town.wait_for(lambda: held(door) == 0 and running(door) == 0)
+
+
+def coded_bodies_count_as_what_they_will_be(door):
+    for coding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        body = pack(os.urandom(256 * KiB) + bytes(32 * KiB * KiB))
+        fields = {"Content-Encoding": coding, **RAW}
+        doors = [send(door, SLOW, body, fields) for _ in range(6)]
+        town.wait_for(lambda: running(door) == 1)
+        refused = 0
+        for connection in doors:
+            connection.sock.settimeout(1)
+            try:
+                answer = connection.getresponse()
+                full((answer.status, None, json.loads(answer.read())))
+                refused += 1
+            except TimeoutError:
+                assert 32 * KiB * KiB <= held(door) < 33 * KiB * KiB, held(door)
+        assert refused == 5, refused
+        for connection in doors:
+            connection.close()
+        town.wait_for(lambda: held(door) == 0 and running(door) == 0)
+    packed = gzip.compress(os.urandom(8 * KiB) + bytes(600 * KiB))[:-4] + (300 * KiB).to_bytes(4, "little")
+    status, _, answer = door.json("POST", SLOW, packed, {"Content-Encoding": "gzip", **RAW})
+    assert status == 413 and "307200" in json.dumps(answer), answer
+    assert held(door) == 0 and running(door) == 0
 
 
 # --- the memory of answers ---
