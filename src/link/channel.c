@@ -153,7 +153,7 @@ static void on_keepalive(void *context)
             return;
         }
         carrier->asked = true;
-        connection->pinging = weft_http_ping(connection->http) || connection->pinging;
+        weft_connection_ask_for_sign(connection);
         weft_connection_nudge(connection);
         next_ns = now_ns + timeout_ns;
     }
@@ -347,9 +347,8 @@ void weft_channel_traffic(const struct weft_channel *channel, struct weft_traffi
 
 uint64_t weft_channel_round_trip_ns(const struct weft_channel *channel)
 {
-    const struct weft_stream *stream =
-        channel->carrier != NULL ? channel->carrier->connection.stream : NULL;
-    return stream != NULL ? weft_stream_round_trip_ns(stream) : 0;
+    struct weft_carrier *carrier = channel->carrier;
+    return carrier != NULL ? weft_connection_round_trip_ns(&carrier->connection) : 0;
 }
 
 static void end_carriers(struct weft_channel *channel)

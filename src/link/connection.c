@@ -37,6 +37,9 @@ static void on_goaway(void *context)
 static void on_ping_ack(void *context)
 {
     struct weft_connection *connection = context;
+    uint64_t now_ns = connection->link->clock.now_ns(NULL);
+    connection->round_trip_ns = now_ns > connection->pinged_ns ? now_ns - connection->pinged_ns : 1;
+    connection->ping_under_way = false;
     connection->pinging = false;
 }
 
@@ -100,6 +103,41 @@ void weft_connection_end(struct weft_connection *connection, struct weft_error *
 void weft_connection_nudge(struct weft_connection *connection)
 {
     weft_loop_defer_last(connection->link->loop, &connection->flush);
+}
+
+/* --- signs of life, and how long they take --- */
+
+static void ping(struct weft_connection *connection)
+{
+    if (weft_http_ping(connection->http)) {
+        connection->ping_under_way = true;
+        connection->pinged_ns = connection->link->clock.now_ns(NULL);
+        weft_connection_nudge(connection);
+    }
+}
+
+void weft_connection_ask_for_sign(struct weft_connection *connection)
+{
+    ping(connection);
+    connection->pinging = connection->ping_under_way;
+}
+
+uint64_t weft_connection_round_trip_ns(struct weft_connection *connection)
+{
+    if (connection->stream == NULL) {
+        return 0;
+    }
+    uint64_t estimate_ns = weft_stream_round_trip_ns(connection->stream);
+    if (estimate_ns > 0) {
+        return estimate_ns;
+    }
+    uint64_t now_ns = connection->link->clock.now_ns(NULL);
+    bool due = connection->pinged_ns == 0 ||
+               now_ns - connection->pinged_ns >= WEFT_CONNECTION_MEASURE_MS * WEFT_NS_PER_MS;
+    if (due && !connection->ends) {
+        ping(connection);
+    }
+    return connection->round_trip_ns;
 }
 
 /* --- sending --- */

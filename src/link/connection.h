@@ -13,6 +13,9 @@
 
 struct weft_connection;
 
+/* Between two pings that measure: asking more often tells no more, and wakes up both sides. */
+enum { WEFT_CONNECTION_MEASURE_MS = 1000 };
+
 struct weft_connection_owner {
     /* Server: a request. */
     void (*request)(void *context, struct weft_http_stream *stream,
@@ -43,7 +46,10 @@ struct weft_connection {
     bool held;                   /* reading is paused because the receive budget is used up */
     bool peer_ended;
     bool lost;
-    bool pinging;
+    uint64_t pinged_ns;     /* when the last ping was sent; 0 = none yet */
+    uint64_t round_trip_ns; /* of the last ping that was answered; 0 = none */
+    bool ping_under_way;
+    bool pinging; /* a ping is under way that decides over the connection's life */
 };
 
 /* version: the client's; WEFT_HTTP_UNDECIDED makes a server. Takes the stream on success. */
@@ -58,6 +64,13 @@ void weft_connection_end(struct weft_connection *connection, struct weft_error *
 void weft_connection_nudge(struct weft_connection *connection);
 /* Stops reading while the receive budget has no room for an HTTP/1.1 body. */
 void weft_connection_hold(struct weft_connection *connection, bool held);
+/* Asks the peer for a sign of life: `pinging` until it has come, unless there is nothing to ask
+ * with. Where a ping that measures is under way, its answer is the sign. */
+void weft_connection_ask_for_sign(struct weft_connection *connection);
+/* To the peer and back; 0 = unknown. The stream's own estimate where it has one (TCP); otherwise
+ * (sockets of one host) as the last ping measured it, while another goes out, at most one in
+ * WEFT_CONNECTION_MEASURE_MS: only who asks wakes the peer up. */
+uint64_t weft_connection_round_trip_ns(struct weft_connection *connection);
 void weft_connection_traffic(const struct weft_connection *connection,
                              struct weft_traffic *ret_traffic);
 

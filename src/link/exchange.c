@@ -87,6 +87,14 @@ static void on_drained(void *context, struct weft_http_stream *stream)
     }
 }
 
+/* For the log: a handler that is under way says in the end whose request it was. */
+static void keep_names(struct weft_exchange *exchange)
+{
+    snprintf(exchange->left_target, sizeof(exchange->left_target), "%s",
+             weft_exchange_target(exchange));
+    snprintf(exchange->left_peer, sizeof(exchange->left_peer), "%s", weft_exchange_peer(exchange));
+}
+
 static void on_closed(void *context, struct weft_http_stream *stream,
                       const struct weft_http_close *close)
 {
@@ -94,6 +102,9 @@ static void on_closed(void *context, struct weft_http_stream *stream,
     (void)stream, (void)close;
     weft_exchange_body_drop(exchange);
     weft_deferred_cancel(&exchange->cut);
+    if (!exchange->ended && exchange->handled) {
+        keep_names(exchange);
+    }
     exchange->stream = NULL;
     exchange->server = NULL;
     exchange->head = NULL;
@@ -137,7 +148,7 @@ const char *weft_exchange_method(const struct weft_exchange *exchange)
 
 const char *weft_exchange_target(const struct weft_exchange *exchange)
 {
-    return exchange->head != NULL ? exchange->head->path : "";
+    return exchange->head != NULL ? exchange->head->path : exchange->left_target;
 }
 
 const char *weft_exchange_parameter(const struct weft_exchange *exchange, const char *name)
@@ -155,7 +166,7 @@ const char *weft_exchange_parameter(const struct weft_exchange *exchange, const 
 bool weft_exchange_query(const struct weft_exchange *exchange, const char *name, char *text,
                          size_t capacity)
 {
-    const char *query = strchr(weft_exchange_target(exchange), '?');
+    const char *query = exchange->head != NULL ? strchr(exchange->head->path, '?') : NULL;
     return query != NULL && weft_url_query(query + 1, name, text, capacity);
 }
 
@@ -176,7 +187,7 @@ const struct weft_slice *weft_exchange_body(const struct weft_exchange *exchange
 
 const char *weft_exchange_peer(const struct weft_exchange *exchange)
 {
-    return exchange->server != NULL ? weft_server_peer(exchange->server) : "";
+    return exchange->server != NULL ? weft_server_peer(exchange->server) : exchange->left_peer;
 }
 
 uint64_t weft_exchange_started_ns(const struct weft_exchange *exchange)

@@ -18,7 +18,7 @@ struct weft_exchange;
 /* --- the request: borrowed texts, valid until the client is gone or the exchange ended --- */
 
 const char *weft_exchange_method(const struct weft_exchange *exchange);
-/* Path and query as they came. */
+/* Path and query as they came; their beginning still when the client is gone, for the log. */
 const char *weft_exchange_target(const struct weft_exchange *exchange);
 /* A {name} of the route's pattern, percent-decoded (valid UTF-8, no NUL: others were answered 400).
  * Never NULL for a name that the pattern has. */
@@ -33,7 +33,7 @@ const struct weft_http_head *weft_exchange_head(const struct weft_exchange *exch
 /* The collected body in one piece (empty where there is none); valid until the end, also when the
  * client is gone. */
 const struct weft_slice *weft_exchange_body(const struct weft_exchange *exchange);
-/* "127.0.0.1:51812" */
+/* "127.0.0.1:51812"; also when the client is gone. */
 const char *weft_exchange_peer(const struct weft_exchange *exchange);
 uint64_t weft_exchange_started_ns(const struct weft_exchange *exchange);
 struct weft_link *weft_exchange_link(const struct weft_exchange *exchange);

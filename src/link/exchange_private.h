@@ -16,6 +16,9 @@ struct weft_exchange_parameter {
     const char *value; /* decoded, in the stream's memory */
 };
 
+/* Of the target of a request whose client has left: for the log, which shows no more of any. */
+enum { WEFT_EXCHANGE_LEFT_TARGET_MAX = 257 };
+
 /* Held by two parties, as a gRPC call is: by the handler until it ends it (`ended`), by the stream
  * until it is closed
  * (`stream` is NULL). */
@@ -28,7 +31,8 @@ struct weft_exchange {
     struct weft_exchange_parameter parameters[WEFT_ROUTE_PARAMETERS_MAX];
     size_t parameters_count;
     uint64_t started_ns;
-    char peer[WEFT_PEER_TEXT_MAX];
+    char left_target[WEFT_EXCHANGE_LEFT_TARGET_MAX]; /* once the client has left */
+    char left_peer[WEFT_PEER_TEXT_MAX];
 
     /* The body. */
     struct weft_collecting collecting;

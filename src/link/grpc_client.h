@@ -62,7 +62,7 @@ enum weft_channel_state weft_channel_state(const struct weft_channel *channel);
 const char *weft_channel_address(const struct weft_channel *channel);
 /* All of this channel's connections together. */
 void weft_channel_traffic(const struct weft_channel *channel, struct weft_traffic *ret_traffic);
-/* The network's, of the connection that takes new calls; 0 = unknown. */
+/* As weft_connection_round_trip_ns, of the connection that takes new calls. */
 uint64_t weft_channel_round_trip_ns(const struct weft_channel *channel);
 /* Open calls end with CANCELLED. `closed` (NULL is fine) is called once, never from inside; the
  * channel is gone then. */

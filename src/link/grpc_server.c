@@ -384,9 +384,8 @@ void weft_server_call_traffic(const struct weft_server_call *call, struct weft_t
 
 uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call)
 {
-    const struct weft_stream *stream =
-        call->server != NULL ? call->server->connection.stream : NULL;
-    return stream != NULL ? weft_stream_round_trip_ns(stream) : 0;
+    struct weft_server *server = call->server;
+    return server != NULL ? weft_connection_round_trip_ns(&server->connection) : 0;
 }
 
 struct weft_link *weft_server_call_link(const struct weft_server_call *call)

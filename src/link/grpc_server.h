@@ -77,7 +77,7 @@ const char *weft_server_call_peer(const struct weft_server_call *call);
 /* Of the connection that the call came on; zeroes once it is gone. */
 void weft_server_call_traffic(const struct weft_server_call *call,
                               struct weft_traffic *ret_traffic);
-/* The network's, of that connection; 0 = unknown. */
+/* As weft_connection_round_trip_ns, of that connection. */
 uint64_t weft_server_call_round_trip_ns(const struct weft_server_call *call);
 struct weft_link *weft_server_call_link(const struct weft_server_call *call);
 bool weft_server_call_is_cancelled(const struct weft_server_call *call);

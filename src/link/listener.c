@@ -117,7 +117,7 @@ static bool ask_for_sign(struct weft_server *server, uint64_t now_ns)
     if (connection->pinging) {
         return false;
     }
-    connection->pinging = weft_http_ping(connection->http);
+    weft_connection_ask_for_sign(connection);
     server->asked_ns = now_ns;
     weft_connection_nudge(connection);
     return true;

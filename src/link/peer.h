@@ -92,7 +92,8 @@ const char *weft_peer_name(const struct weft_peer *peer);
 bool weft_peer_is_connected(const struct weft_peer *peer);
 /* Socket bytes of its streams' connections, framing included, former ones too. */
 void weft_peer_traffic(const struct weft_peer *peer, struct weft_traffic *ret_traffic);
-/* The network's round trip to it, of the stream in use; 0 = unknown, or not connected. */
+/* The round trip to it, of the stream in use; 0 = unknown, or not connected. Within a host it is
+ * measured when the stream comes up, and anew by asking. */
 uint64_t weft_peer_round_trip_ns(const struct weft_peer *peer);
 /* Sends an envelope, borrowed. UNAVAILABLE without a stream. */
 enum weft_status weft_peer_send(struct weft_peer *peer, const struct weft_envelope *envelope,

@@ -57,6 +57,7 @@ void peer_choose(struct weft_peer *peer)
             events->disconnected(peer->peers->context, peer);
         }
         if (best != SIDE_NONE && peer->active == best) {
+            (void)weft_peer_round_trip_ns(peer); /* the first that asks is to hear of one */
             events->connected(peer->peers->context, peer);
         }
     }

@@ -5,7 +5,8 @@
  * A ModelInferRequest of gRPC on its way from the wire to the engine. Raw contents are parts of the
  * message, so the most there is to do is little work and done at once. What is compressed, typed or
  * a list of texts is looked at byte by byte: above SERVE_INLINE_BYTES by a thread of the executor,
- * which sees nothing but the serve_message.
+ * which sees nothing but the serve_message. What is compressed tells how long it will be: that much
+ * is held before a thread makes it, and no more is made.
  */
 
 static bool is_large(const struct weft_slice *slice, bool packed)
@@ -18,14 +19,27 @@ static bool is_large(const struct weft_slice *slice, bool packed)
            weft_oip_grpc_request_work_bytes(slice) > SERVE_INLINE_BYTES;
 }
 
+static enum weft_status unpack(struct serve_message *message, struct weft_slice *ret_plain)
+{
+    enum weft_status status =
+        weft_grpc_inflate(&message->slice, message->limit_bytes, NULL, ret_plain, &message->error);
+    if (status == WEFT_RESOURCE_EXHAUSTED && message->limit_bytes < WEFT_GRPC_MESSAGE_MAX_BYTES) {
+        weft_error_unref(steal(&message->error));
+        status = weft_error_set(&message->error, WEFT_INVALID_ARGUMENT,
+                                "the message is longer than the %zu bytes that its gzip trailer "
+                                "tells",
+                                message->limit_bytes);
+    }
+    return status;
+}
+
 /* Any thread. */
 static void decode(struct serve_message *message)
 {
     struct weft_slice plain = {0};
     enum weft_status status = WEFT_OK;
     if (message->packed) {
-        status = weft_grpc_inflate(&message->slice, WEFT_GRPC_MESSAGE_MAX_BYTES, NULL, &plain,
-                                   &message->error);
+        status = unpack(message, &plain);
     }
     if (message->packed && status == WEFT_OK) {
         weft_slice_fini(&message->slice);
@@ -46,6 +60,7 @@ static void run(struct weft_job *job)
 static void settle(struct weft_serve *serve, struct serve_message *message)
 {
     if (message->error == NULL) {
+        serve_let_go(serve, message->infer); /* it is known now */
         (void)!serve_hold_message(serve, message->infer, &message->slice, &message->error);
     }
     weft_slice_fini(&message->slice);
@@ -78,12 +93,18 @@ bool serve_message_begin(struct weft_serve *serve, struct serve_message *message
         return false;
     }
     message->slice = weft_slice_ref(slice);
+    if (message->packed) {
+        size_t told_bytes = weft_gzip_told_bytes(slice->data, slice->size_bytes);
+        message->limit_bytes =
+            told_bytes < WEFT_GRPC_MESSAGE_MAX_BYTES ? told_bytes : WEFT_GRPC_MESSAGE_MAX_BYTES;
+    }
     if (!away) {
         decode(message);
         settle(serve, message);
         return false;
     }
-    if (serve_hold_bytes(serve, infer, slice->size_bytes, &message->error) != WEFT_OK ||
+    if (serve_hold_bytes(serve, infer, slice->size_bytes + message->limit_bytes, &message->error) !=
+            WEFT_OK ||
         serve_send_away(serve, &message->job, run, done, &message->error) != WEFT_OK) {
         weft_slice_fini(&message->slice);
         return false;

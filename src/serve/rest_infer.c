@@ -102,6 +102,50 @@ static enum weft_status json_length(const struct visit *visit, size_t *ret_bytes
     return WEFT_OK;
 }
 
+/* Binary data is taken as it is, but for the lists of texts, which are walked. */
+static bool is_large(const struct rest_infer *rest)
+{
+    size_t bytes = rest->body.size_bytes;
+    if (rest->coding != WEFT_CODING_IDENTITY) {
+        return bytes > SERVE_INLINE_BYTES / SERVE_DEFLATE_RATIO_MAX;
+    }
+    size_t json_bytes = rest->json_bytes < bytes ? rest->json_bytes : bytes;
+    return json_bytes > SERVE_INLINE_BYTES ||
+           (bytes > SERVE_INLINE_BYTES &&
+            memmem(rest->body.data, json_bytes, "\"BYTES\"", 7) != NULL);
+}
+
+static size_t least(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+/* What a coded body may become: what gzip tells (of one member; nobody sends several), or, as
+ * zlib's format tells nothing, the most that is let through. */
+static size_t unpacked_max_bytes(const struct weft_slice *body, enum weft_coding coding)
+{
+    size_t bytes = body->size_bytes;
+    size_t most = bytes * WEFT_GZIP_RATIO_MAX;
+    if (coding == WEFT_CODING_GZIP) {
+        return least(weft_gzip_told_bytes(body->data, bytes), WEFT_ROUTE_BODY_MAX_BYTES);
+    }
+    most = most > WEFT_GZIP_RATIO_FREE_BYTES ? most : WEFT_GZIP_RATIO_FREE_BYTES;
+    return least(least(most, bytes * SERVE_DEFLATE_RATIO_MAX), WEFT_ROUTE_BODY_MAX_BYTES);
+}
+
+/* The same that a message of gRPC is held as: what it will be, before a thread makes it. */
+static enum weft_status hold_body(struct weft_serve *serve, struct rest_infer *rest,
+                                  struct weft_error **error)
+{
+    size_t held_bytes = rest->body.size_bytes;
+    rest->limit_bytes = WEFT_ROUTE_BODY_MAX_BYTES;
+    if (rest->coding != WEFT_CODING_IDENTITY && is_large(rest)) {
+        rest->limit_bytes = unpacked_max_bytes(&rest->body, rest->coding);
+        held_bytes += rest->limit_bytes;
+    }
+    return serve_hold_bytes(serve, &rest->infer, held_bytes, error);
+}
+
 static enum weft_status take(struct weft_serve *serve, struct rest_infer *rest,
                              struct weft_error **error)
 {
@@ -119,19 +163,20 @@ static enum weft_status take(struct weft_serve *serve, struct rest_infer *rest,
     if (status == WEFT_OK) {
         status = json_length(visit, &rest->json_bytes, error);
     }
-    return status == WEFT_OK ? serve_hold_bytes(serve, &rest->infer, rest->body.size_bytes, error)
-                             : status;
+    return status == WEFT_OK ? hold_body(serve, rest, error) : status;
 }
 
 /* Any thread. The raw form is left as it is. */
 static void decode(struct rest_infer *rest)
 {
     struct weft_slice body = {0};
-    enum weft_status status = serve_inflate(&rest->body, rest->coding, WEFT_ROUTE_BODY_MAX_BYTES,
-                                            &body, &rest->http_status, &rest->error);
+    enum weft_status status = serve_inflate(&rest->body, rest->coding, rest->limit_bytes, &body,
+                                            &rest->http_status, &rest->error);
     if (status == WEFT_OK) {
         weft_slice_fini(&rest->body);
         rest->body = body;
+    } else if (rest->coding == WEFT_CODING_GZIP && rest->limit_bytes < WEFT_ROUTE_BODY_MAX_BYTES) {
+        weft_error_set_hint(&rest->error, "send one gzip member, whose trailer tells its length");
     }
     if (status == WEFT_OK && rest->json_bytes != 0) {
         status = weft_oip_json_request_decode(&rest->body, rest->json_bytes, &rest->infer.request,
@@ -163,8 +208,10 @@ static enum weft_status start(struct weft_serve *serve, struct rest_infer *rest,
     struct weft_oip_request *request = &rest->infer.request;
     enum weft_status status = rest->json_bytes == 0 ? decode_raw(serve, rest, error) : WEFT_OK;
     if (status == WEFT_OK) {
-        size_t own_bytes = serve_own_bytes(&request->inputs, weft_exchange_body(visit->exchange));
-        status = serve_hold_bytes(serve, &rest->infer, own_bytes, error);
+        const struct weft_slice *body = weft_exchange_body(visit->exchange);
+        size_t own_bytes = serve_own_bytes(&request->inputs, body);
+        serve_let_go(serve, &rest->infer); /* it is known now */
+        status = serve_hold_bytes(serve, &rest->infer, body->size_bytes + own_bytes, error);
     }
     if (status != WEFT_OK) {
         return status;
@@ -196,19 +243,6 @@ static void decoded(struct weft_job *job, bool cancelled)
     struct rest_infer *rest = weft_list_entry(job, struct rest_infer, job);
     serve_rest_returned(rest, cancelled);
     go_on(rest);
-}
-
-/* Binary data is taken as it is, but for the lists of texts, which are walked. */
-static bool is_large(const struct rest_infer *rest)
-{
-    size_t bytes = rest->body.size_bytes;
-    if (rest->coding != WEFT_CODING_IDENTITY) {
-        return bytes > SERVE_INLINE_BYTES / SERVE_DEFLATE_RATIO_MAX;
-    }
-    size_t json_bytes = rest->json_bytes < bytes ? rest->json_bytes : bytes;
-    return json_bytes > SERVE_INLINE_BYTES ||
-           (bytes > SERVE_INLINE_BYTES &&
-            memmem(rest->body.data, json_bytes, "\"BYTES\"", 7) != NULL);
 }
 
 void serve_rest_infer(struct weft_serve *serve, struct visit *visit)

@@ -187,6 +187,7 @@ struct rest_infer {
     char *version;   /* that is asked for, NULL = the newest; in the end, the one that answers */
     struct weft_slice body;
     enum weft_coding coding;    /* of the body; in the end, of the answer */
+    size_t limit_bytes;         /* of the body without its coding */
     size_t json_bytes;          /* the same: Inference-Header-Content-Length */
     struct weft_values outputs; /* of a large answer */
     struct weft_slices answer;
@@ -217,7 +218,8 @@ struct serve_message {
     struct weft_job job;
     struct serve_infer *infer; /* gets the request, and holds its bytes */
     struct weft_slice slice;
-    bool packed; /* the slice is */
+    bool packed;        /* the slice is */
+    size_t limit_bytes; /* of what it is unpacked: what it tells, and no more than may be */
     struct weft_error *error;
 };
 

@@ -40,6 +40,18 @@ const char *weft_coding_name(enum weft_coding coding)
                                            : "identity";
 }
 
+/* RFC 1952: a header of ten bytes, some data, a checksum and the length. */
+enum { GZIP_MIN_BYTES = 18, GZIP_LENGTH_BYTES = 4 };
+
+size_t weft_gzip_told_bytes(const void *data, size_t size_bytes)
+{
+    if (size_bytes < GZIP_MIN_BYTES) {
+        return 0;
+    }
+    const uint8_t *end = (const uint8_t *)data + size_bytes - GZIP_LENGTH_BYTES;
+    return (size_t)end[0] | (size_t)end[1] << 8 | (size_t)end[2] << 16 | (size_t)end[3] << 24;
+}
+
 static size_t trim(const char **text, size_t length)
 {
     while (length > 0 && (**text == ' ' || **text == '\t')) {

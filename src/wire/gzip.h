@@ -39,6 +39,10 @@ const char *weft_coding_name(enum weft_coding coding);
  * identity's, else deflate likewise, else identity (RFC 9110, 12.5.3). NULL field: identity. */
 enum weft_coding weft_coding_choose(const char *accept_encoding, size_t length);
 
+/* What the end of a gzip body (of its last member) tells of its length inflated, which may be a
+ * lie; modulo 2^32. 0 where the body is too short to be one. */
+size_t weft_gzip_told_bytes(const void *data, size_t size_bytes);
+
 struct weft_inflate;
 
 /* limit_bytes bounds the output. NULL if out of memory. */

@@ -55,11 +55,12 @@ struct pair {
     struct node a, b;
 };
 
-static void pair_open(struct pair *pair)
+static void pair_open_over(struct pair *pair, bool same_host_sockets)
 {
     static const struct weft_peers_events events = {
         .connected = connected, .envelope = envelope_came, .disconnected = disconnected};
     *pair = (struct pair){0};
+    pair->town.link_options.tcp.same_host_sockets = same_host_sockets;
     town_found(&pair->town);
     assert_ok(weft_peers_new(pair->town.link, "a", &events, &pair->a, &pair->a.peers, NULL), NULL);
     assert_ok(weft_peers_new(pair->town.link, "b", &events, &pair->b, &pair->b.peers, NULL), NULL);
@@ -68,6 +69,11 @@ static void pair_open(struct pair *pair)
     assert_ok(weft_peers_add(pair->a.peers, "b", pair->town.address, NULL, NULL), NULL);
     town_run_until(&pair->town, &pair->a.connected);
     town_run_until(&pair->town, &pair->b.connected);
+}
+
+static void pair_open(struct pair *pair)
+{
+    pair_open_over(pair, false);
 }
 
 static void pair_close(struct pair *pair)
@@ -129,11 +135,38 @@ static void the_largest_value_arrives_on_either_way(void **state)
     pair_close(&pair);
 }
 
+/* Over the sockets of one host no system estimates it: asking alone has to measure. */
+static void assert_round_trips(struct pair *pair)
+{
+    const struct node *nodes[] = {&pair->a, &pair->b};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t until_ns = weft_loop_now_ns() + 5000 * WEFT_NS_PER_MS;
+        while (weft_peer_round_trip_ns(nodes[i]->other) == 0 && weft_loop_now_ns() < until_ns) {
+            town_run_ms(&pair->town, 5);
+        }
+        uint64_t round_trip_ns = weft_peer_round_trip_ns(nodes[i]->other);
+        assert_true(round_trip_ns > 0 && round_trip_ns < 5000 * WEFT_NS_PER_MS);
+    }
+}
+
+static void the_round_trip_is_known_over_either_kind_of_socket(void **state)
+{
+    (void)state;
+    for (int near = 0; near < 2; near++) {
+        struct pair pair;
+        pair_open_over(&pair, near == 1);
+        assert_round_trips(&pair);
+        assert_int_equal(pair.a.disconnected + pair.b.disconnected, 0);
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_a_session_holds_goes_out_at_once),
         cmocka_unit_test(the_largest_value_arrives_on_either_way),
+        cmocka_unit_test(the_round_trip_is_known_over_either_kind_of_socket),
     };
     return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
 }

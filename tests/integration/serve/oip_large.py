@@ -7,6 +7,9 @@ import http.client
 import json
 import os
 import socket
+import subprocess
+import tempfile
+import zlib
 
 import grpc
 from inference import grpc_service_pb2 as oip
@@ -124,6 +127,70 @@ def calls_over_grpc_count_alike(door):
         town.wait_for(lambda: held(door) == 0 and running(door) == 0)
 
 
+def unpacked(door, packed):
+    """What the node says to a message that is gzip as it stands here, which a proper client would not send."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(b"\1" + len(packed).to_bytes(4, "big") + packed)
+        body.flush()
+        fields = ("Content-Type: application/grpc", "TE: trailers", "grpc-encoding: gzip")
+        return subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-D", "-", "-o", "/dev/null", "--data-binary",
+                               f"@{body.name}", *(word for field in fields for word in ("-H", field)),
+                               f"http://{door.address}{SERVICE}ModelInfer"],
+                              capture_output=True, text=True, timeout=60, check=True).stdout.lower()
+
+
+def packed_messages_count_as_what_they_will_be(door):
+    plain = message(32 * KiB * KiB).SerializeToString()
+    with grpc.insecure_channel(door.address) as channel:
+        infer = channel.unary_unary(SERVICE + "ModelInfer")
+        # One alone may be larger than all the room there is; the others are refused before they are made.
+        calls = [infer.future(plain, timeout=60, compression=grpc.Compression.Gzip) for _ in range(8)]
+        town.wait_for(lambda: running(door) == 1 and sum(call.done() for call in calls) == 7, 60)
+        assert 32 * KiB * KiB <= held(door) < 32 * KiB * KiB + 10 * KiB, held(door)
+        errors = [call.exception() for call in calls if call.done()]
+        for error in errors:
+            assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "no room" in error.details(), error
+        for call in calls:
+            call.cancel()
+        town.wait_for(lambda: held(door) == 0 and running(door) == 0)
+    assert door.json("POST", "/v2/models/echo/infer", floats(64))[0] == 200
+
+
+def a_packed_message_that_lies_about_its_size_is_refused(door):
+    packed = gzip.compress(message(8 * KiB * KiB).SerializeToString())
+    for told, status in ((300 * KiB, "3"), (9 * KiB * KiB, "13")):
+        answer = unpacked(door, packed[:-4] + told.to_bytes(4, "little"))
+        assert f"grpc-status: {status}\n" in answer, answer
+        town.wait_for(lambda: held(door) == 0)
+    assert "trailer" in unpacked(door, packed[:-4] + bytes(4))
+    town.wait_for(lambda: held(door) == 0 and running(door) == 0)
+
+
+def coded_bodies_count_as_what_they_will_be(door):
+    for coding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        body = pack(os.urandom(256 * KiB) + bytes(32 * KiB * KiB))
+        fields = {"Content-Encoding": coding, **RAW}
+        doors = [send(door, SLOW, body, fields) for _ in range(6)]
+        town.wait_for(lambda: running(door) == 1)
+        refused = 0
+        for connection in doors:
+            connection.sock.settimeout(1)
+            try:
+                answer = connection.getresponse()
+                full((answer.status, None, json.loads(answer.read())))
+                refused += 1
+            except TimeoutError:
+                assert 32 * KiB * KiB <= held(door) < 33 * KiB * KiB, held(door)
+        assert refused == 5, refused
+        for connection in doors:
+            connection.close()
+        town.wait_for(lambda: held(door) == 0 and running(door) == 0)
+    packed = gzip.compress(os.urandom(8 * KiB) + bytes(600 * KiB))[:-4] + (300 * KiB).to_bytes(4, "little")
+    status, _, answer = door.json("POST", SLOW, packed, {"Content-Encoding": "gzip", **RAW})
+    assert status == 413 and "307200" in json.dumps(answer), answer
+    assert held(door) == 0 and running(door) == 0
+
+
 # --- the memory of answers ---
 
 
@@ -216,6 +283,7 @@ def an_answer_without_room_is_refused(door):
 
 STORIES = [value for value in list(globals().values())
            if callable(value) and getattr(value, "__module__", "") == "__main__" and
-           value.__name__ not in ("held", "running", "send", "floats", "message", "full", "ended_well", "slow_reader")]
+           value.__name__ not in ("held", "running", "send", "floats", "message", "full", "ended_well", "slow_reader",
+                                  "unpacked")]
 os.environ["WEFT_DOOR_HELD_BYTES"] = str(1024 * KiB)
 town.main(STORIES)

@@ -346,6 +346,8 @@ def a_client_that_leaves_stops_the_work(door):
     town.wait_for(lambda: door.call("GET", "/test/running")[2] == b"0")
     metrics = door.call("GET", "/metrics")[2].decode()
     assert 'route="/v2/models/{model}/infer",code="499"} 1' in metrics
+    line = r"POST /v2/models/slow/infer from 127\.0\.0\.1:\d+: 499 in "
+    town.wait_for(lambda: re.search(line, door.log()))
 
 
 # --- the trace ---
