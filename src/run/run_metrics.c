@@ -109,7 +109,8 @@ enum weft_status metrics_start(struct weft_run *run, struct weft_error **error)
          "Socket bytes received from another node, framing included.", "peer", NULL,
          &m->peer_received, NULL},
         {WEFT_METRIC_GAUGE, "weft_peer_round_trip_seconds",
-         "The network's round trip to another node, as the system estimates it; 0: unknown.",
+         "The network's round trip to another node, as TCP estimates it or a ping has measured it; "
+         "0: unknown.",
          "peer", NULL, &m->peer_round_trip, NULL},
         {WEFT_METRIC_GAUGE, "weft_model_memory_bytes", "Memory that a model's backend holds.",
          "model", "version", &m->model_memory, NULL},
