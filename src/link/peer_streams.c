@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "link/internal.h"
 #include "link/peer_private.h"
 
 #define CONNECT_PATH "/weft.v1.Peer/Connect"
@@ -181,10 +182,7 @@ static void drop_accepted(struct weft_peer *peer)
 {
     struct weft_traffic traffic;
     weft_server_call_traffic(peer->accepted, &traffic);
-    peer->former.received_bytes += traffic.received_bytes;
-    peer->former.sent_bytes += traffic.sent_bytes;
-    peer->former.recv_calls += traffic.recv_calls;
-    peer->former.send_calls += traffic.send_calls;
+    weft_traffic_add(&peer->former, &traffic);
     peer->accepted = NULL;
 }
 
@@ -290,25 +288,17 @@ void peer_finish_accepted(struct weft_peer *peer)
 
 /* --- what is in use --- */
 
-static void add_traffic(struct weft_traffic *sum, const struct weft_traffic *more)
-{
-    sum->received_bytes += more->received_bytes;
-    sum->sent_bytes += more->sent_bytes;
-    sum->recv_calls += more->recv_calls;
-    sum->send_calls += more->send_calls;
-}
-
 void weft_peer_traffic(const struct weft_peer *peer, struct weft_traffic *ret_traffic)
 {
     struct weft_traffic traffic;
     *ret_traffic = peer->former;
     if (peer->accepted != NULL) {
         weft_server_call_traffic(peer->accepted, &traffic);
-        add_traffic(ret_traffic, &traffic);
+        weft_traffic_add(ret_traffic, &traffic);
     }
     if (peer->channel != NULL) {
         weft_channel_traffic(peer->channel, &traffic);
-        add_traffic(ret_traffic, &traffic);
+        weft_traffic_add(ret_traffic, &traffic);
     }
 }
 
