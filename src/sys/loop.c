@@ -361,13 +361,13 @@ static bool has_mail(struct weft_loop *loop)
 /* True if it found something to do. */
 static bool spin(struct weft_loop *loop)
 {
-    if (loop->hot_count == 0 || weft_spin_budget_ns(&loop->spin, loop->now_ns) == 0) {
+    uint64_t budget_ns = loop->hot_count > 0 ? weft_spin_budget_ns(&loop->spin, loop->now_ns) : 0;
+    if (budget_ns == 0) {
         return false; /* most often, and then the clock need not be read */
     }
-    uint64_t start_ns = loop->now_ns = weft_loop_now_ns();
-    uint64_t budget_ns = weft_spin_budget_ns(&loop->spin, start_ns);
+    loop->now_ns = weft_loop_now_ns();
     uint64_t arrivals = loop->arrivals;
-    uint64_t end_ns = start_ns + budget_ns;
+    uint64_t end_ns = loop->now_ns + budget_ns;
     uint64_t timer_ns = weft_loop_next_timer_ns(loop);
     end_ns = timer_ns < end_ns ? timer_ns : end_ns;
     bool paid = false;
