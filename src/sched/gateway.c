@@ -50,6 +50,7 @@ void weft_gateway_free(struct weft_gateway *gateway)
         weft_node_info_fini(&gateway->nodes[i].info);
         weft_node_info_fini(&gateway->nodes[i].gone);
     }
+    places_free(gateway);
     free(gateway->nodes);
     weft_heap_fini(&gateway->timers);
     free(gateway->name);

@@ -6,38 +6,6 @@
 #include "base/zeroed.h"
 #include "sched/gateway_parts.h"
 
-enum weft_status plan_place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
-                            uint32_t *ret_placement, struct weft_error **error)
-{
-    cleanup_free struct weft_placement_step *steps =
-        weft_zeroed((pipeline->steps_count + 1) * sizeof(*steps));
-    cleanup_free struct weft_placement_node *nodes =
-        weft_zeroed((gateway->nodes_count + 1) * sizeof(*nodes));
-    if (steps == NULL || nodes == NULL) {
-        return weft_error_set_out_of_memory(error);
-    }
-    for (size_t i = 0; i < pipeline->steps_count; i++) {
-        const struct weft_pipeline_step *step = &pipeline->steps[i];
-        steps[i] = (struct weft_placement_step){.name = step->name,
-                                                .model = step->model,
-                                                .model_version = step->model_version,
-                                                .node = step->node,
-                                                .needs = &step->needs,
-                                                .before = step->before,
-                                                .before_count = step->before_count};
-    }
-    uint32_t self = UINT32_MAX;
-    for (uint32_t i = 0; i < gateway->nodes_count; i++) {
-        const struct cluster_node *node = &gateway->nodes[i];
-        nodes[i].info = node->info.name != NULL ? &node->info : NULL;
-        nodes[i].open_tasks = node->open_tasks;
-        nodes[i].gone = node->gone.name != NULL ? &node->gone : NULL;
-        self = node->info.name != NULL && strcmp(node->info.name, gateway->name) == 0 ? i : self;
-    }
-    return weft_place(steps, pipeline->steps_count, nodes, gateway->nodes_count, self,
-                      ret_placement, error);
-}
-
 /* The plan's index of a node of the cluster, which is added if it is not there yet. */
 static bool add_node(struct gateway_plan *plan, const struct weft_node_info *info,
                      uint32_t *ret_index)

@@ -4,8 +4,8 @@
 
 /*
  * The inside of the gateway, shared by its files: gateway.c (messages and time), gateway_nodes.c
- * (the cluster), gateway_plans.c (which plans there are), gateway_compile.c (how they are made) and
- * gateway_requests.c (a request's life). Nobody else includes it.
+ * (the cluster), gateway_places.c (where steps go), gateway_plans.c (which plans there are),
+ * gateway_compile.c (how they are made) and gateway_requests.c (a request's life). Nobody else includes it.
  */
 
 #include "base/heap.h"
@@ -88,6 +88,11 @@ struct weft_gateway {
 
     struct cluster_node *nodes;
     size_t nodes_count;
+    uint64_t cluster_version; /* counts up with every change of what nodes say, or of who is here */
+    struct weft_placement_node *candidates; /* the nodes, for placement */
+    uint64_t candidates_version;            /* of the cluster, when they were made */
+    uint32_t self;                          /* among them */
+    struct pipeline_places *places;         /* by pipeline */
 
     struct gateway_plan *plans_map; /* by number; those not forgotten too */
     struct weft_list plans;
@@ -112,9 +117,14 @@ uint32_t open_step_on(const struct open_request *open, const char *name);
 /* The name of a step on that node that takes something from this one; NULL if none does. */
 const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node);
 
-/* gateway_compile.c */
+/* gateway_places.c */
+/* The index of each step's node; borrowed until the next call. */
 enum weft_status plan_place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
-                            uint32_t *ret_placement, struct weft_error **error);
+                            const uint32_t **ret_placement, struct weft_error **error);
+void places_forget(struct weft_gateway *gateway, const struct weft_pipeline *pipeline);
+void places_free(struct weft_gateway *gateway);
+
+/* gateway_compile.c */
 /* Fills the plan's nodes and what each of them has to know. */
 enum weft_status plan_compile(struct weft_gateway *gateway, struct gateway_plan *plan,
                               struct weft_error **error);

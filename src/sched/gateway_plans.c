@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/zeroed.h"
 #include "sched/gateway_parts.h"
 
 struct gateway_plan *plan_find(struct weft_gateway *gateway, uint64_t number)
@@ -205,7 +204,7 @@ void plans_ask_again(struct weft_gateway *gateway, uint64_t now_ns)
 
 static enum weft_status plan_new(struct weft_gateway *gateway,
                                  const struct weft_submission *submission,
-                                 uint32_t **take_placement, struct gateway_plan **ret_plan,
+                                 const uint32_t *placement, struct gateway_plan **ret_plan,
                                  struct weft_error **error)
 {
     struct gateway_plan *plan = calloc(1, sizeof(*plan));
@@ -217,16 +216,17 @@ static enum weft_status plan_new(struct weft_gateway *gateway,
     plan->number = ++gateway->plan_last;
     plan->pipeline = submission->pipeline;
     plan->steps_count = submission->pipeline->steps_count;
-    plan->placement = steal(take_placement);
+    plan->placement = malloc((plan->steps_count + 1) * sizeof(*plan->placement));
     plan->generations = calloc(plan->steps_count + 1, sizeof(*plan->generations));
     plan->step_nodes = calloc(plan->steps_count + 1, sizeof(*plan->step_nodes));
     plan->prepared = malloc((plan->steps_count + 1) * sizeof(bool)); /* no more nodes than that */
     plan->absent = calloc(submission->pipeline->inputs_count + 1, sizeof(bool));
     enum weft_status status = WEFT_OK;
-    if (plan->generations == NULL || plan->step_nodes == NULL || plan->prepared == NULL ||
-        plan->absent == NULL) {
+    if (plan->placement == NULL || plan->generations == NULL || plan->step_nodes == NULL ||
+        plan->prepared == NULL || plan->absent == NULL) {
         status = weft_error_set_out_of_memory(error);
     } else {
+        memcpy(plan->placement, placement, plan->steps_count * sizeof(*placement));
         memset(plan->prepared, true, (plan->steps_count + 1) * sizeof(bool));
         for (size_t i = 0; i < submission->pipeline->inputs_count; i++) {
             plan->absent[i] = is_absent(submission, i);
@@ -251,12 +251,8 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
                           uint64_t now_ns, struct gateway_plan **ret_plan,
                           struct weft_error **error)
 {
-    cleanup_free uint32_t *placement =
-        weft_zeroed((submission->pipeline->steps_count + 1) * sizeof(*placement));
-    if (placement == NULL) {
-        return weft_error_set_out_of_memory(error);
-    }
-    enum weft_status status = plan_place(gateway, submission->pipeline, placement, error);
+    const uint32_t *placement = NULL;
+    enum weft_status status = plan_place(gateway, submission->pipeline, &placement, error);
     if (status != WEFT_OK) {
         return status;
     }
@@ -268,7 +264,7 @@ enum weft_status plan_for(struct weft_gateway *gateway, const struct weft_submis
     status = make_room(gateway, error);
     struct gateway_plan *plan = NULL;
     if (status == WEFT_OK) {
-        status = plan_new(gateway, submission, &placement, &plan, error);
+        status = plan_new(gateway, submission, placement, &plan, error);
     }
     for (size_t node = 0; status == WEFT_OK && node < plan->nodes_count; node++) {
         status = takes_part(plan, node) ? prepare_part(gateway, plan, node, error) : WEFT_OK;
@@ -436,6 +432,7 @@ enum weft_status weft_gateway_forget(struct weft_gateway *gateway,
         return weft_error_set_out_of_memory(error);
     }
     forgotten->pipeline = pipeline;
+    places_forget(gateway, pipeline);
     weft_list_append(&gateway->forgotten, &forgotten->link);
     gateway->releasable = true;
     struct weft_list *link = gateway->plans.next;

@@ -119,19 +119,18 @@ static bool stands_against(const struct weft_placement_step *step,
     return lacks(info, &both, text, capacity);
 }
 
+/* A placement under way. */
 struct placing {
-    const struct weft_placement_step *steps;
-    const struct weft_placement_node *nodes;
-    size_t nodes_count;
-    uint32_t gateway_node;
+    const struct weft_placement *what;
     double *finish; /* of each step placed so far */
     uint32_t *node_of;
 };
 
 static double inputs_at(const struct placing *placing, size_t index, uint32_t node)
 {
-    const struct weft_placement_step *step = &placing->steps[index];
-    double ready = step->before_count == 0 && node != placing->gateway_node ? TRANSFER_COST : 0.0;
+    const struct weft_placement_step *step = &placing->what->steps[index];
+    double ready =
+        step->before_count == 0 && node != placing->what->gateway_node ? TRANSFER_COST : 0.0;
     for (size_t i = 0; i < step->before_count; i++) {
         uint32_t before = step->before[i];
         double arrives =
@@ -145,7 +144,7 @@ static double inputs_at(const struct placing *placing, size_t index, uint32_t no
  * those of the steps placed before it that still run at that time. */
 static double slot_at(const struct placing *placing, size_t index, uint32_t node, double ready)
 {
-    const struct weft_placement_node *candidate = &placing->nodes[node];
+    const struct weft_placement_node *candidate = &placing->what->nodes[node];
     double slots =
         candidate->info->resources.slots > 0 ? (double)candidate->info->resources.slots : 1.0;
     double backlog = (double)candidate->open_tasks * STEP_COST / slots;
@@ -179,8 +178,8 @@ static void explain(const struct placing *placing, const struct weft_placement_s
 {
     const struct weft_node_info *gone = NULL;
     bool is_here = false;
-    for (size_t i = 0; i < placing->nodes_count; i++) {
-        const struct weft_placement_node *node = &placing->nodes[i];
+    for (size_t i = 0; i < placing->what->nodes_count; i++) {
+        const struct weft_placement_node *node = &placing->what->nodes[i];
         const struct weft_node_info *info = node->info != NULL ? node->info : node->gone;
         if (info == NULL || !may_be_on(step, info)) {
             continue;
@@ -214,7 +213,7 @@ static void explain(const struct placing *placing, const struct weft_placement_s
 static enum weft_status no_place(const struct placing *placing, size_t index,
                                  struct weft_error **error)
 {
-    const struct weft_placement_step *step = &placing->steps[index];
+    const struct weft_placement_step *step = &placing->what->steps[index];
     char reason[512];
     const char *node = NULL;
     explain(placing, step, reason, sizeof(reason), &node);
@@ -225,14 +224,22 @@ static enum weft_status no_place(const struct placing *placing, size_t index,
     return status;
 }
 
+static bool fits(const struct weft_placement *placement, size_t index, uint32_t node)
+{
+    if (placement->fits != NULL) {
+        size_t word = index * weft_placement_fits_words(placement->nodes_count) + node / 64;
+        return (placement->fits[word] >> node % 64 & 1U) != 0;
+    }
+    const struct weft_node_info *info = placement->nodes[node].info;
+    return info != NULL && !stands_against(&placement->steps[index], info, NULL, 0);
+}
+
 static enum weft_status place_one(struct placing *placing, size_t index, struct weft_error **error)
 {
-    const struct weft_placement_step *step = &placing->steps[index];
     bool found = false;
     double best = 0.0;
-    for (uint32_t node = 0; node < placing->nodes_count; node++) {
-        const struct weft_placement_node *candidate = &placing->nodes[node];
-        if (candidate->info == NULL || stands_against(step, candidate->info, NULL, 0)) {
+    for (uint32_t node = 0; node < placing->what->nodes_count; node++) {
+        if (!fits(placing->what, index, node)) {
             continue;
         }
         double finish = slot_at(placing, index, node, inputs_at(placing, index, node)) + STEP_COST;
@@ -249,20 +256,32 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
     return WEFT_OK;
 }
 
-enum weft_status weft_place(const struct weft_placement_step *steps, size_t steps_count,
-                            const struct weft_placement_node *nodes, size_t nodes_count,
-                            uint32_t gateway_node, uint32_t *ret_nodes, struct weft_error **error)
+enum weft_status weft_place(const struct weft_placement *placement, uint32_t *ret_nodes,
+                            struct weft_error **error)
 {
-    cleanup_free double *finish = weft_zeroed((steps_count + 1) * sizeof(double));
+    cleanup_free double *finish = weft_zeroed((placement->steps_count + 1) * sizeof(double));
     if (finish == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    struct placing placing = {steps, nodes, nodes_count, gateway_node, finish, ret_nodes};
-    for (size_t i = 0; i < steps_count; i++) {
+    struct placing placing = {placement, finish, ret_nodes};
+    for (size_t i = 0; i < placement->steps_count; i++) {
         enum weft_status status = place_one(&placing, i, error);
         if (status != WEFT_OK) {
             return status;
         }
     }
     return WEFT_OK;
+}
+
+void weft_placement_fits(const struct weft_placement *placement, uint64_t *ret_fits)
+{
+    struct weft_placement look = *placement;
+    look.fits = NULL;
+    size_t words = weft_placement_fits_words(look.nodes_count);
+    memset(ret_fits, 0, look.steps_count * words * sizeof(*ret_fits));
+    for (size_t i = 0; i < look.steps_count; i++) {
+        for (uint32_t node = 0; node < look.nodes_count; node++) {
+            ret_fits[i * words + node / 64] |= (uint64_t)fits(&look, i, node) << node % 64;
+        }
+    }
 }

@@ -33,13 +33,30 @@ struct weft_placement_node {
                                           of an error; NULL = not known */
 };
 
-/* steps in topological order. FAILED_PRECONDITION, or UNAVAILABLE where the model's only node is
- * gone, naming step and model and what stands against it; ret_nodes has room for steps_count
+/* What is to be placed, and where it may go. */
+struct weft_placement {
+    const struct weft_placement_step *steps; /* in topological order */
+    size_t steps_count;
+    const struct weft_placement_node *nodes;
+    size_t nodes_count;
+    uint32_t gateway_node;
+    const uint64_t *fits; /* from weft_placement_fits, for these steps and nodes; NULL: it is
+                             looked up here */
+};
+
+/* UNAVAILABLE, naming step and model and what stands against it; ret_nodes has room for steps_count
  * indices into nodes. */
-enum weft_status weft_place(const struct weft_placement_step *steps, size_t steps_count,
-                            const struct weft_placement_node *nodes, size_t nodes_count,
-                            uint32_t gateway_node, uint32_t *ret_nodes,
+enum weft_status weft_place(const struct weft_placement *placement, uint32_t *ret_nodes,
                             struct weft_error **error) WEFT_MUST_CHECK;
+
+/* Which nodes could run which step, whatever work they have: for each step so many words, in them a
+ * bit for each node. Only what nodes say of themselves changes it. Filling it compares the names of
+ * all models with those of all steps, and a placement that has it compares none. */
+static inline size_t weft_placement_fits_words(size_t nodes_count)
+{
+    return (nodes_count + 63) / 64;
+}
+void weft_placement_fits(const struct weft_placement *placement, uint64_t *ret_fits);
 
 /* The model of that name (and version, unless NULL) that is ready on a node; NULL if none. The
  * highest version wins. */

@@ -366,6 +366,33 @@ static void what_leads_to_no_request_is_ignored(void **state)
     stage_fini(&stage);
 }
 
+/* What nodes said before is kept for placement: it must not outlive what they say now. */
+static void a_request_goes_where_the_models_are_now(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    on_two_nodes(&stage, pair);
+    static const unsigned with_mb[] = {B, A, B};
+    for (size_t i = 0; i < 3; i++) {
+        struct stage_call call;
+        for (unsigned node = A; node <= B && i > 0; node++) {
+            struct weft_node_info info = stage.nodes[node].info;
+            struct weft_model_info models[] = {stage.nodes[A].models[0], stage.nodes[B].models[0]};
+            info.models = node == A ? models : models + 1;
+            info.models_count = node == A ? 1 + (with_mb[i] == A) : with_mb[i] == B;
+            assert_status(weft_gateway_node(gateway_of(&stage), &info, NULL), WEFT_OK);
+        }
+        assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
+        assert_string_equal(call.request->step_nodes[1], stage.nodes[with_mb[i]].info.name);
+        stage_carry(&stage);
+        stage_finish(&stage, "one", 4);
+        stage_finish(&stage, "two", 4);
+        assert_int_equal(call.status, WEFT_OK);
+        stage_call_fini(&call);
+    }
+    stage_fini(&stage);
+}
+
 static void an_input_that_is_missing_is_named(void **state)
 {
     (void)state;
@@ -632,6 +659,7 @@ int main(void)
         cmocka_unit_test(what_never_reached_its_node_ends_the_request),
         cmocka_unit_test(a_node_speaks_for_its_own_steps_alone_and_once),
         cmocka_unit_test(what_leads_to_no_request_is_ignored),
+        cmocka_unit_test(a_request_goes_where_the_models_are_now),
         cmocka_unit_test(an_input_that_is_missing_is_named),
         cmocka_unit_test(a_forgotten_pipeline_is_released_when_its_last_request_is_over),
         cmocka_unit_test(a_node_that_stops_ends_every_request_under_its_own_name),

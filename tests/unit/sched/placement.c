@@ -2,6 +2,7 @@
 #include "sched/placement.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "support/story.h"
 
@@ -22,6 +23,31 @@ static struct weft_node_info node_of(const char *name, uint32_t slots, uint64_t 
                                    .models_count = models_count};
 }
 
+/* Placed twice: looking the nodes up, and with what was looked up before; both must agree. */
+static enum weft_status placed(const struct weft_placement_step *steps, size_t steps_count,
+                               const struct weft_placement_node *nodes, size_t nodes_count,
+                               uint32_t gateway_node, uint32_t *ret_nodes,
+                               struct weft_error **error)
+{
+    struct weft_placement placement = {.steps = steps,
+                                       .steps_count = steps_count,
+                                       .nodes = nodes,
+                                       .nodes_count = nodes_count,
+                                       .gateway_node = gateway_node};
+    enum weft_status status = weft_place(&placement, ret_nodes, error);
+    uint64_t fits[8];
+    uint32_t again[8];
+    assert_true(steps_count * weft_placement_fits_words(nodes_count) <= 8);
+    memset(fits, 0xff, sizeof(fits));
+    weft_placement_fits(&placement, fits);
+    placement.fits = fits;
+    assert_status(weft_place(&placement, again, NULL), status);
+    if (status == WEFT_OK) {
+        assert_memory_equal(again, ret_nodes, steps_count * sizeof(*again));
+    }
+    return status;
+}
+
 static void a_step_goes_where_its_model_is(void **state)
 {
     (void)state;
@@ -32,7 +58,7 @@ static void a_step_goes_where_its_model_is(void **state)
     struct weft_placement_step steps[] = {{.name = "s", .model = "scene"},
                                           {.name = "f", .model = "face"}};
     uint32_t places[2];
-    assert_status(weft_place(steps, 2, nodes, 2, 0, places, NULL), WEFT_OK);
+    assert_status(placed(steps, 2, nodes, 2, 0, places, NULL), WEFT_OK);
     assert_int_equal(places[0], 1);
     assert_int_equal(places[1], 0);
 }
@@ -47,13 +73,13 @@ static void branches_part_and_a_chain_stays_together(void **state)
     uint32_t places[2];
     struct weft_placement_step branches[] = {{.name = "l", .model = "m"},
                                              {.name = "r", .model = "m"}};
-    assert_status(weft_place(branches, 2, nodes, 2, 0, places, NULL), WEFT_OK);
+    assert_status(placed(branches, 2, nodes, 2, 0, places, NULL), WEFT_OK);
     assert_int_not_equal(places[0], places[1]);
     static const uint32_t first[] = {0};
     struct weft_placement_step chain[] = {
         {.name = "l", .model = "m"},
         {.name = "r", .model = "m", .before = first, .before_count = 1}};
-    assert_status(weft_place(chain, 2, nodes, 2, 1, places, NULL), WEFT_OK);
+    assert_status(placed(chain, 2, nodes, 2, 1, places, NULL), WEFT_OK);
     assert_int_equal(places[0], 1); /* with the gateway, where the input is */
     assert_int_equal(places[1], 1);
 }
@@ -67,7 +93,7 @@ static void work_that_is_there_already_counts(void **state)
                                           {.info = &b, .open_tasks = 1}};
     struct weft_placement_step step = {.name = "s", .model = "m"};
     uint32_t place = 9;
-    assert_status(weft_place(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
+    assert_status(placed(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
     assert_int_equal(place, 1);
 }
 
@@ -83,7 +109,7 @@ static void step_and_model_need_their_memory_together(void **state)
     struct weft_needs needs = {.memory_bytes = 60};
     struct weft_placement_step step = {.name = "s", .model = "m", .needs = &needs};
     uint32_t place = 9;
-    assert_status(weft_place(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
+    assert_status(placed(&step, 1, nodes, 2, 0, &place, NULL), WEFT_OK);
     assert_int_equal(place, 1);
 }
 
@@ -115,7 +141,7 @@ static void what_stands_against_it_is_told(void **state)
         struct weft_error *error = NULL;
         char expected[256];
         uint32_t place;
-        assert_status(weft_place(&step, 1, nodes, 2, 0, &place, &error), WEFT_UNAVAILABLE);
+        assert_status(placed(&step, 1, nodes, 2, 0, &place, &error), WEFT_UNAVAILABLE);
         snprintf(expected, sizeof(expected), "no node can run step \"s\" with model \"%s\": %s",
                  cases[i].model, cases[i].words);
         assert_string_equal(weft_error_message(error), expected);
@@ -135,7 +161,7 @@ static void a_node_that_had_the_model_and_is_gone_is_named(void **state)
     struct weft_placement_step step = {.name = "s", .model = "m"};
     cleanup_error struct weft_error *error = NULL;
     uint32_t place;
-    assert_status(weft_place(&step, 1, nodes, 4, 0, &place, &error), WEFT_UNAVAILABLE);
+    assert_status(placed(&step, 1, nodes, 4, 0, &place, &error), WEFT_UNAVAILABLE);
     assert_string_equal(
         weft_error_message(error),
         "no node can run step \"s\" with model \"m\": node \"c\", which had it, is gone");
@@ -150,8 +176,26 @@ static void a_join_runs_on_any_node(void **state)
     struct weft_placement_node nodes[] = {{0}, {.info = &a}};
     struct weft_placement_step step = {.name = "s", .model = "join/concat"};
     uint32_t place = 9;
-    assert_status(weft_place(&step, 1, nodes, 2, 1, &place, NULL), WEFT_OK);
+    assert_status(placed(&step, 1, nodes, 2, 1, &place, NULL), WEFT_OK);
     assert_int_equal(place, 1);
+}
+
+static void the_seventieth_node_is_found_like_the_first(void **state)
+{
+    (void)state;
+    struct weft_model_info m = model_of("m", 1, 0);
+    struct weft_node_info bare = node_of("bare", 1, 0, NULL, 0);
+    struct weft_node_info able = node_of("able", 1, 0, &m, 1);
+    struct weft_placement_node nodes[70];
+    for (size_t i = 0; i < 70; i++) {
+        nodes[i] = (struct weft_placement_node){.info = &bare};
+    }
+    nodes[69].info = &able;
+    struct weft_placement_step steps[] = {{.name = "s", .model = "m"}, {.name = "t", .model = "m"}};
+    uint32_t places[2];
+    assert_status(placed(steps, 2, nodes, 70, 0, places, NULL), WEFT_OK);
+    assert_int_equal(places[0], 69);
+    assert_int_equal(places[1], 69);
 }
 
 static void the_newest_version_wins_unless_one_is_asked_for(void **state)
@@ -179,6 +223,7 @@ int main(void)
         cmocka_unit_test(what_stands_against_it_is_told),
         cmocka_unit_test(a_node_that_had_the_model_and_is_gone_is_named),
         cmocka_unit_test(a_join_runs_on_any_node),
+        cmocka_unit_test(the_seventieth_node_is_found_like_the_first),
         cmocka_unit_test(the_newest_version_wins_unless_one_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
