@@ -273,6 +273,7 @@ enum weft_status weft_grpc_metadata_to_fields(const struct weft_grpc_metadata *m
             .name_length = (uint32_t)strlen(metadata[i].name),
             .value = metadata[i].value_size_bytes > 0 ? metadata[i].value : "",
             .value_length = (uint32_t)metadata[i].value_size_bytes,
+            .unindexed = true, /* a trace or a token: it hardly comes twice, or is secret */
         };
         if (is_binary(metadata[i].name)) {
             fields[i].value = encoded;
