@@ -221,7 +221,7 @@ static bool receive_some(struct weft_connection *connection)
     size_t capacity = entries[0].iov_len + (count > 1 ? entries[1].iov_len : 0);
     ssize_t received = weft_stream_recv(connection->stream, entries, (size_t)count, &error);
     if (received > 0) {
-        connection->received_ns = connection->link->clock.now_ns(NULL);
+        connection->received_ns = weft_loop_looked_ns(connection->link->loop);
     }
     struct weft_error *broken = NULL;
     if (weft_http_received(connection->http, received > 0 ? (size_t)received : 0, &broken) !=

@@ -315,7 +315,7 @@ static void deliver(struct weft_session *session, struct weft_message *take_mess
 static bool is_far_ahead(struct weft_session *session, uint64_t incarnation)
 {
     const struct weft_session_host *host = &session->host;
-    if (host->wall_ns == NULL ||
+    if (host->wall_ns == NULL || incarnation == session->peer_incarnation /* judged before */ ||
         incarnation <= saturating_add(host->wall_ns(host->context), WEFT_SESSION_AHEAD_MAX_NS)) {
         return false;
     }
