@@ -93,13 +93,10 @@ static const struct outline_edge *lay_out_edges(struct layout *layout,
     return edges;
 }
 
-static struct weft_metric **lay_out_series(struct layout *layout, size_t count)
+static struct outline_series *lay_out_series(struct layout *layout, size_t count)
 {
-    struct weft_metric **series = part(layout, count * sizeof(*series));
-    for (size_t i = 0; series != NULL && i < count; i++) {
-        series[i] = NULL;
-    }
-    return series;
+    struct outline_series *series = part(layout, count * sizeof(*series));
+    return series != NULL ? memset(series, 0, count * sizeof(*series)) : NULL;
 }
 
 static struct outline *lay_out(struct layout *layout, const struct weft_pipeline *pipeline,
@@ -114,7 +111,7 @@ static struct outline *lay_out(struct layout *layout, const struct weft_pipeline
         .steps_count = pipeline->steps_count,
         .edges = lay_out_edges(layout, pipeline, edges, edges_count),
         .edges_count = edges_count,
-        .edge_seconds = lay_out_series(layout, edges_count),
+        .series = lay_out_series(layout, edges_count),
     };
     if (outline != NULL) {
         *outline = content;

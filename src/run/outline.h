@@ -29,6 +29,13 @@ struct outline_edge {
     const char *taken; /* the consumer's name of it: a step's input, or the pipeline's output */
 };
 
+/* What an edge is counted on, looked up at its first use; NULL = not yet. */
+struct outline_series {
+    struct weft_metric *seconds;
+    struct weft_metric *values, *bytes; /* of the lane that was used last */
+    struct weft_label lane;
+};
+
 struct outline {
     const struct weft_pipeline *of; /* the key; not looked into */
     UT_hash_handle hh;
@@ -38,7 +45,7 @@ struct outline {
     size_t steps_count;
     const struct outline_edge *edges;
     size_t edges_count;
-    struct weft_metric **edge_seconds; /* each edge's, looked up at its first use; NULL = not yet */
+    struct outline_series *series; /* of each edge */
 };
 
 struct outlines {

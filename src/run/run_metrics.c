@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "run/run_parts.h"
 
 static enum weft_status family(struct weft_run *run, enum weft_metric_kind kind, const char *name,
@@ -168,12 +170,18 @@ void metrics_forget(struct weft_run *run, const char *node)
     }
 }
 
-void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes)
+void metrics_edge(struct node_session *to, uint64_t raw_bytes, uint64_t wire_bytes)
 {
-    if (raw_bytes > 0) {
-        weft_metric_count(weft_metric_series(run->metrics.edge_raw, &to), raw_bytes);
-        weft_metric_count(weft_metric_series(run->metrics.edge_wire, &to), wire_bytes);
+    if (raw_bytes == 0) {
+        return;
     }
+    if (to->edge_raw == NULL || to->edge_wire == NULL) {
+        const char *name = weft_peer_name(to->peer);
+        to->edge_raw = weft_metric_series(to->run->metrics.edge_raw, &name);
+        to->edge_wire = weft_metric_series(to->run->metrics.edge_wire, &name);
+    }
+    weft_metric_count(to->edge_raw, raw_bytes);
+    weft_metric_count(to->edge_wire, wire_bytes);
 }
 
 static const char *end_name(const struct record *record, uint32_t step)
@@ -183,12 +191,18 @@ static const char *end_name(const struct record *record, uint32_t step)
 
 void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge)
 {
-    const struct outline_edge *way = &record->outline->edges[edge];
-    const char *labels[] = {record->outline->pipeline, end_name(record, way->from_step),
-                            end_name(record, way->to_step), record->edges[edge].lane_used.text};
-    weft_metric_count(weft_metric_series(run->metrics.edge_values, labels), 1);
-    weft_metric_count(weft_metric_series(run->metrics.edge_bytes, labels),
-                      record->edges[edge].raw_bytes);
+    struct outline_series *series = &record->outline->series[edge];
+    const char *lane = record->edges[edge].lane_used.text;
+    if (series->values == NULL || series->bytes == NULL || strcmp(series->lane.text, lane) != 0) {
+        const struct outline_edge *way = &record->outline->edges[edge];
+        const char *labels[] = {record->outline->pipeline, end_name(record, way->from_step),
+                                end_name(record, way->to_step), lane};
+        series->values = weft_metric_series(run->metrics.edge_values, labels);
+        series->bytes = weft_metric_series(run->metrics.edge_bytes, labels);
+        series->lane = record->edges[edge].lane_used;
+    }
+    weft_metric_count(series->values, 1);
+    weft_metric_count(series->bytes, record->edges[edge].raw_bytes);
 }
 
 static uint64_t end_of(const struct record *record, uint32_t step)
@@ -212,12 +226,13 @@ void metrics_edges_seconds(struct weft_run *run, const struct record *record)
         if (edge->repeats || from_ns == 0 || to_ns == 0) { /* 0: that step has not run */
             continue;
         }
-        if (outline->edge_seconds[i] == NULL) {
+        struct outline_series *series = &outline->series[i];
+        if (series->seconds == NULL) {
             const char *labels[] = {outline->pipeline, end_name(record, edge->from_step),
                                     end_name(record, edge->to_step)};
-            outline->edge_seconds[i] = weft_metric_series(run->metrics.edge_seconds, labels);
+            series->seconds = weft_metric_series(run->metrics.edge_seconds, labels);
         }
-        weft_metric_observe(outline->edge_seconds[i],
+        weft_metric_observe(series->seconds,
                             to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0);
     }
 }

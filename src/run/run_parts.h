@@ -32,6 +32,7 @@ struct node_session {
     char *address;   /* as given; NULL = it called, or a plan named it */
     /* Of its traffic, what the metrics have. */
     uint64_t counted_sent_bytes, counted_received_bytes;
+    struct weft_metric *edge_raw, *edge_wire; /* looked up at their first use */
 };
 
 struct pipeline_entry {
@@ -193,7 +194,7 @@ void metrics_request(struct weft_run *run, const char *pipeline, enum weft_statu
                      uint64_t duration_ns);
 /* Takes the series of a node away. */
 void metrics_forget(struct weft_run *run, const char *node);
-void metrics_edge(struct weft_run *run, const char *to, uint64_t raw_bytes, uint64_t wire_bytes);
+void metrics_edge(struct node_session *to, uint64_t raw_bytes, uint64_t wire_bytes);
 void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge);
 /* All reports about the request are in. */
 void metrics_edges_seconds(struct weft_run *run, const struct record *record);

@@ -74,7 +74,7 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
     }
     enum weft_status status = weft_session_send(node->session, take_message, run->now_ns, error);
     if (status == WEFT_OK) {
-        metrics_edge(run, to->name, raw_bytes, run->sent.wire_bytes);
+        metrics_edge(node, raw_bytes, run->sent.wire_bytes);
         ret_outcome->wire_bytes = run->sent.wire_bytes;
         ret_outcome->copied_bytes = run->sent.copied_bytes;
         pump_soon(run);
