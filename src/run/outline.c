@@ -155,7 +155,61 @@ struct outline *outline_take(struct outlines *outlines, const struct weft_pipeli
 void outline_unref(struct outline *outline)
 {
     if (--outline->references == 0) {
+        outline_nodes_unref(outline->nodes);
         free(outline);
+    }
+}
+
+/* --- where steps are placed --- */
+
+static bool is_placed_on(const struct outline *outline, const char *const *step_nodes)
+{
+    bool same = outline->nodes != NULL;
+    for (size_t i = 0; same && i < outline->steps_count; i++) {
+        same = strcmp(outline->nodes->of_step[i], step_nodes[i]) == 0;
+    }
+    return same;
+}
+
+static struct outline_nodes *nodes_new(size_t count, const char *const *step_nodes)
+{
+    size_t texts_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        texts_bytes += strlen(step_nodes[i]) + 1;
+    }
+    struct outline_nodes *nodes =
+        malloc(sizeof(*nodes) + count * sizeof(*nodes->of_step) + texts_bytes);
+    if (nodes == NULL) {
+        return NULL;
+    }
+    char *rest = (char *)(nodes->of_step + count);
+    for (size_t i = 0; i < count; i++) {
+        size_t size_bytes = strlen(step_nodes[i]) + 1;
+        nodes->of_step[i] = memcpy(rest, step_nodes[i], size_bytes);
+        rest += size_bytes;
+    }
+    nodes->references = 1;
+    return nodes;
+}
+
+struct outline_nodes *outline_nodes_take(struct outline *outline, const char *const *step_nodes)
+{
+    if (!is_placed_on(outline, step_nodes)) {
+        struct outline_nodes *nodes = nodes_new(outline->steps_count, step_nodes);
+        if (nodes == NULL) {
+            return NULL;
+        }
+        outline_nodes_unref(outline->nodes);
+        outline->nodes = nodes;
+    }
+    outline->nodes->references++;
+    return outline->nodes;
+}
+
+void outline_nodes_unref(struct outline_nodes *nodes)
+{
+    if (nodes != NULL && --nodes->references == 0) {
+        free(nodes);
     }
 }
 

@@ -3,10 +3,10 @@
 #define WEFT_RUN_OUTLINE_H
 
 /*
- * What the records of all requests of one pipeline have in common: the names of its steps and where
- * its edges lead. Made at the pipeline's first request and shared, so that a record holds numbers
- * only; it outlives the pipeline where a record does. Immutable but for the count and the metrics'
- * series; the loop's thread.
+ * What the records of all requests of one pipeline have in common: the names of its steps, where
+ * its edges lead, and mostly the nodes that the steps are placed on. Made at the pipeline's first
+ * request and shared, so that a record holds numbers only; it outlives the pipeline where a record
+ * does. Immutable but for the count, the metrics' series and the nodes; the loop's thread.
  */
 
 #include <stdbool.h>
@@ -36,6 +36,12 @@ struct outline_series {
     struct weft_label lane;
 };
 
+/* Where the steps of a request ran; shared by those that were placed alike. One block. */
+struct outline_nodes {
+    size_t references;
+    const char *of_step[];
+};
+
 struct outline {
     const struct weft_pipeline *of; /* the key; not looked into */
     UT_hash_handle hh;
@@ -46,6 +52,7 @@ struct outline {
     const struct outline_edge *edges;
     size_t edges_count;
     struct outline_series *series; /* of each edge */
+    struct outline_nodes *nodes;   /* of the last request that was placed; NULL = none yet */
 };
 
 struct outlines {
@@ -55,6 +62,10 @@ struct outlines {
 /* A reference to the pipeline's outline; NULL without memory. */
 struct outline *outline_take(struct outlines *outlines, const struct weft_pipeline *pipeline);
 void outline_unref(struct outline *outline);
+/* A reference to the names of the nodes that these steps are placed on, copied where the last
+ * request was placed otherwise; NULL without memory. */
+struct outline_nodes *outline_nodes_take(struct outline *outline, const char *const *step_nodes);
+void outline_nodes_unref(struct outline_nodes *nodes); /* NULL is fine */
 /* The pipeline is no more: another may come to lie where it was. */
 void outlines_forget(struct outlines *outlines, const struct weft_pipeline *pipeline);
 void outlines_free(struct outlines *outlines);

@@ -232,7 +232,6 @@ void metrics_edges_seconds(struct weft_run *run, const struct record *record)
                                     end_name(record, edge->to_step)};
             series->seconds = weft_metric_series(run->metrics.edge_seconds, labels);
         }
-        weft_metric_observe(series->seconds,
-                            to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0);
+        weft_metric_observe(series->seconds, to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0);
     }
 }

@@ -56,18 +56,18 @@ struct record_edge {
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };
 
 struct record_step {
-    char *node;
     enum record_step_state state;
     uint64_t start_ns, end_ns, bytes_in, bytes_out, model_generation;
     uint32_t pid, attempt;
     bool cache_hit;
 };
 
-/* What is told about a request, while it runs and for some time afterwards: one block, but for the
- * steps' nodes and the error. */
+/* What is told about a request, while it runs and for some time afterwards: one block, but for
+ * what it shares and the error. */
 struct record {
     struct weft_list link; /* in weft_run.records */
     struct outline *outline;
+    struct outline_nodes *nodes; /* that the steps are placed on; NULL = not known */
     char *id;
     struct weft_trace trace;
     uint64_t start_ns, end_ns; /* wall clock */

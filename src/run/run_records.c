@@ -10,9 +10,7 @@ static void record_free(struct weft_run *run, struct record *record)
 {
     weft_list_remove(&record->link);
     run->records_count--;
-    for (size_t i = 0; i < record->outline->steps_count; i++) {
-        free(record->steps[i].node);
-    }
+    outline_nodes_unref(record->nodes);
     outline_unref(record->outline);
     weft_error_unref(record->error);
     free(record);
@@ -72,11 +70,14 @@ struct record *record_new(struct weft_run *run, const struct weft_pipeline *pipe
 
 void record_placed(struct record *record, const struct weft_request *request)
 {
-    for (size_t i = 0; i < record->outline->steps_count; i++) {
-        if (record->steps[i].node == NULL) {
-            record->steps[i].node = strdup(request->step_nodes[i]);
-        }
+    if (record->nodes == NULL) {
+        record->nodes = outline_nodes_take(record->outline, request->step_nodes);
     }
+}
+
+static const char *node_of(const struct record *record, size_t step)
+{
+    return record->nodes != NULL ? record->nodes->of_step[step] : NULL;
 }
 
 static bool goes_to(const struct record *record, const struct outline_edge *edge, const char *node,
@@ -85,7 +86,7 @@ static bool goes_to(const struct record *record, const struct outline_edge *edge
     if (edge->to_step == WEFT_STEP_GATEWAY) {
         return gateway != NULL && strcmp(gateway, node) == 0;
     }
-    const char *to = record->steps[edge->to_step].node;
+    const char *to = node_of(record, edge->to_step);
     return to != NULL && strcmp(to, node) == 0;
 }
 
@@ -179,14 +180,15 @@ static void member(struct weft_text *text, const char *name, const char *value)
     weft_text_append_string(text, ",");
 }
 
-static void write_step(struct weft_text *text, const struct outline_step *outline,
-                       const struct record_step *step)
+static void write_step(struct weft_text *text, const struct record *record, size_t index)
 {
     static const char *const states[] = {"waiting", "started", "finished", "failed"};
+    const struct outline_step *outline = &record->outline->steps[index];
+    const struct record_step *step = &record->steps[index];
     weft_text_append_string(text, "{");
     member(text, "step", outline->name);
     member(text, "model", outline->model);
-    member(text, "node", step->node);
+    member(text, "node", node_of(record, index));
     member(text, "state", states[step->state]);
     weft_text_printf(text,
                      "\"attempt\":%u,\"pid\":%u,\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
@@ -257,7 +259,7 @@ static void write_record(struct weft_text *text, const struct record *record)
                      record->gateway_in_bytes, record->gateway_out_bytes);
     for (size_t i = 0; i < record->outline->steps_count; i++) {
         weft_text_append_string(text, i > 0 ? "," : "");
-        write_step(text, &record->outline->steps[i], &record->steps[i]);
+        write_step(text, record, i);
     }
     weft_text_append_string(text, "],\"edges\":[");
     for (size_t i = 0; i < record->outline->edges_count; i++) {

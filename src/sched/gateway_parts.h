@@ -5,7 +5,8 @@
 /*
  * The inside of the gateway, shared by its files: gateway.c (messages and time), gateway_nodes.c
  * (the cluster), gateway_places.c (where steps go), gateway_plans.c (which plans there are),
- * gateway_compile.c (how they are made) and gateway_requests.c (a request's life). Nobody else includes it.
+ * gateway_compile.c (how they are made) and gateway_requests.c (a request's life). Nobody else
+ * includes it.
  */
 
 #include "base/heap.h"
