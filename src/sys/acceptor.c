@@ -24,7 +24,7 @@ enum {
 enum { EARS_MAX = 2 };
 
 struct ear {
-    uv_poll_t poll;
+    struct weft_ready ready;
     int socket;
     struct weft_acceptor *acceptor;
 };
@@ -69,38 +69,51 @@ static void take(struct weft_acceptor *acceptor, int fd, const struct weft_addre
     acceptor->handler->accepted(acceptor->context, &tcp->stream);
 }
 
-static void start(struct weft_acceptor *acceptor);
-
 static void stop(struct weft_acceptor *acceptor)
 {
     for (size_t i = 0; i < acceptor->ears_count; i++) {
-        uv_poll_stop(&acceptor->ears[i].poll);
+        (void)weft_ready_wait(&acceptor->ears[i].ready, 0);
     }
 }
 
-static void trouble(struct ear *ear, int number)
+/* Tells of it, and tries again later. */
+static void trouble(struct weft_acceptor *acceptor, int number)
 {
-    struct weft_acceptor *acceptor = ear->acceptor;
     struct weft_error *error = NULL;
     weft_error_set(&error, WEFT_RESOURCE_EXHAUSTED, "a connection can't be accepted: %s",
                    strerror(number));
-    if (number == EMFILE || number == ENFILE) {
-        /* The client would hang in the backlog and the poll would spin: refuse it with the
-         * descriptor kept for that. */
-        close(acceptor->reserve);
-        int refused = accept4(ear->socket, NULL, NULL, SOCK_CLOEXEC);
-        if (refused >= 0) {
-            close(refused);
-        }
-        acceptor->reserve = open_reserve();
-    }
-    stop(acceptor);
-    if (weft_timer_set(&acceptor->retry, weft_loop_now_ns() + TROUBLE_PAUSE_MS * WEFT_NS_PER_MS) !=
+    /* Without memory for a pause there is none: its ears are left open. */
+    if (weft_timer_set(&acceptor->retry, weft_loop_now_ns() + TROUBLE_PAUSE_MS * WEFT_NS_PER_MS) ==
         WEFT_OK) {
-        start(acceptor); /* no memory for a pause: go on at once */
+        stop(acceptor);
     }
     acceptor->handler->troubled(acceptor->context, error);
     weft_error_unref(error);
+}
+
+static void start(struct weft_acceptor *acceptor)
+{
+    int failed = 0;
+    for (size_t i = 0; !acceptor->closed && !acceptor->paused && i < acceptor->ears_count; i++) {
+        int number = weft_ready_wait(&acceptor->ears[i].ready, EPOLLIN);
+        failed = number != 0 ? number : failed;
+    }
+    if (failed != 0) {
+        trouble(acceptor, failed);
+    }
+}
+
+/* There is no descriptor for a client, which would hang in the backlog, and the loop would find it
+ * there again and again: it is refused with the descriptor that is kept for that. */
+static void refuse(struct ear *ear)
+{
+    struct weft_acceptor *acceptor = ear->acceptor;
+    close(acceptor->reserve);
+    int refused = accept4(ear->socket, NULL, NULL, SOCK_CLOEXEC);
+    if (refused >= 0) {
+        close(refused);
+    }
+    acceptor->reserve = open_reserve();
 }
 
 /* Those belong to the connection that was not made, not to the door (accept(2)). */
@@ -123,11 +136,10 @@ static bool is_the_clients(int number)
     }
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_ready(void *context, uint32_t events)
 {
-    struct ear *ear = poll->data;
+    struct ear *ear = context;
     struct weft_acceptor *acceptor = ear->acceptor;
-    (void)status;
     (void)events;
     weft_loop_arrived(acceptor->loop, NULL);
     for (int i = 0; i < ACCEPTS_PER_TURN && !acceptor->closed && !acceptor->paused; i++) {
@@ -139,16 +151,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (!is_the_clients(errno)) {
-            trouble(ear, errno);
+            int number = errno;
+            if (number == EMFILE || number == ENFILE) {
+                refuse(ear);
+            }
+            trouble(acceptor, number);
             return;
         }
-    }
-}
-
-static void start(struct weft_acceptor *acceptor)
-{
-    for (size_t i = 0; !acceptor->closed && !acceptor->paused && i < acceptor->ears_count; i++) {
-        uv_poll_start(&acceptor->ears[i].poll, UV_READABLE, on_poll);
     }
 }
 
@@ -209,20 +218,31 @@ static enum weft_status bind_failed(const char *address, int number, struct weft
     return status;
 }
 
-/* Takes the socket. */
+/* Takes the socket. 0, or the number of an error. */
 static int add_ear(struct weft_acceptor *acceptor, int socket)
 {
     struct ear *ear = &acceptor->ears[acceptor->ears_count];
-    int failure = uv_poll_init(weft_loop_uv(acceptor->loop), &ear->poll, socket);
-    if (failure != 0) {
-        close(socket);
-        return failure;
-    }
-    ear->poll.data = ear;
     ear->socket = socket;
     ear->acceptor = acceptor;
+    weft_ready_init(&ear->ready, &acceptor->loop->ready, socket, on_ready, ear);
+    int number = weft_ready_wait(&ear->ready, EPOLLIN);
     acceptor->ears_count++;
-    return 0;
+    return number;
+}
+
+static void on_closed(void *context)
+{
+    struct ear *ear = context;
+    struct weft_acceptor *acceptor = ear->acceptor;
+    if (--acceptor->ears_count == 0) {
+        free(acceptor);
+    }
+}
+
+static void close_ear(struct ear *ear)
+{
+    weft_ready_close(&ear->ready, on_closed);
+    close(ear->socket);
 }
 
 enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
@@ -246,11 +266,11 @@ enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
         return status;
     }
     acceptor->loop = loop;
-    int failure = add_ear(acceptor, door);
-    if (failure != 0) {
-        free(acceptor);
-        return weft_error_set(error, WEFT_INTERNAL, "a door can't be watched: %s",
-                              uv_strerror(failure));
+    int number = add_ear(acceptor, door);
+    if (number != 0) {
+        close_ear(&acceptor->ears[0]); /* and the acceptor goes with it */
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "a door can't be watched: %s",
+                              strerror(number));
     }
     acceptor->options = options != NULL ? *options : (struct weft_tcp_options){0};
     acceptor->handler = handler;
@@ -260,10 +280,9 @@ enum weft_status weft_tcp_accept(struct weft_loop *loop, const char *address,
     int near = acceptor->options.same_host_sockets
                    ? weft_same_host_listen(&acceptor->address, BACKLOG)
                    : -1;
-    if (near >= 0) {
-        (void)add_ear(acceptor, near); /* where it can't be watched, TCP does */
+    if (near >= 0 && add_ear(acceptor, near) != 0) {
+        start(acceptor); /* it will be tried again */
     }
-    start(acceptor);
     *ret_acceptor = acceptor;
     return WEFT_OK;
 }
@@ -288,15 +307,6 @@ void weft_acceptor_pause(struct weft_acceptor *acceptor, bool paused)
     }
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct ear *ear = handle->data;
-    struct weft_acceptor *acceptor = ear->acceptor;
-    if (--acceptor->ears_count == 0) {
-        free(acceptor);
-    }
-}
-
 void weft_acceptor_close(struct weft_acceptor *acceptor)
 {
     if (acceptor == NULL) {
@@ -305,8 +315,7 @@ void weft_acceptor_close(struct weft_acceptor *acceptor)
     acceptor->closed = true;
     weft_timer_cancel(&acceptor->retry);
     for (size_t i = 0; i < acceptor->ears_count; i++) {
-        uv_close((uv_handle_t *)&acceptor->ears[i].poll, on_closed);
-        close(acceptor->ears[i].socket);
+        close_ear(&acceptor->ears[i]);
     }
     if (acceptor->reserve >= 0) {
         close(acceptor->reserve);

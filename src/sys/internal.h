@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "sys/loop.h"
+#include "sys/ready.h"
 #include "sys/spin.h"
 
 /* Something the spin looks at without asking the kernel first which are ready: a socket that has
@@ -25,10 +26,11 @@ struct weft_hot {
 };
 
 struct weft_loop {
-    uv_loop_t uv;
-    uv_async_t wake;
-    uv_timer_t alarm;
-    uint64_t alarm_ns; /* what `alarm` is set to */
+    struct weft_ready_set ready;
+    uv_loop_t uv;               /* for what is no socket of ours: signals, names */
+    struct weft_ready uv_ready; /* it has something to do */
+    bool uv_started;            /* something that it doesn't wait for yet */
+    uv_prepare_t uv_always;     /* keeps it alive */
     uv_signal_t signals[2];
     bool watches_signals;
     void (*asked)(void *context, int signal_number);

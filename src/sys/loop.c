@@ -2,6 +2,7 @@
 #include "sys/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -70,18 +71,60 @@ enum weft_status weft_random_seed_from_system(struct weft_random *ret_random,
 
 /* --- life --- */
 
-static void on_wake(uv_async_t *wake)
+static void run_uv(struct weft_loop *loop)
 {
-    (void)wake; /* the mailbox is emptied in every turn */
+    loop->uv_started = false;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
-static void on_alarm(uv_timer_t *alarm)
+static void on_turn_of_uv(uv_prepare_t *always)
 {
-    struct weft_loop *loop = alarm->data;
-    loop->alarm_ns = WEFT_DEADLINE_NEVER_NS;
-    /* libuv rings before it asks the kernel, too: an alarm that was too early and whose moment
-     * passed meanwhile. It must not sleep then, for nobody has set the next one. */
-    uv_stop(&loop->uv);
+    (void)always;
+}
+
+static void on_uv_ready(void *context, uint32_t events)
+{
+    (void)events;
+    run_uv(context);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void stop_uv(struct weft_loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->uv_always, NULL);
+    if (loop->watches_signals) {
+        uv_close((uv_handle_t *)&loop->signals[0], NULL);
+        uv_close((uv_handle_t *)&loop->signals[1], NULL);
+    }
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    weft_ready_close(&loop->uv_ready, nothing);
+    int failure = uv_loop_close(&loop->uv);
+    weft_assert(failure == 0);
+}
+
+/* libuv, watched like a socket. It looks at nothing while nobody uses it, not even at a wake-up
+ * that came late, which would be there for ever: so there is always somebody. */
+static enum weft_status start_uv(struct weft_loop *loop, struct weft_error **error)
+{
+    int failure = uv_loop_init(&loop->uv);
+    if (failure != 0) {
+        return weft_error_set(error, WEFT_INTERNAL, "no event loop: %s", uv_strerror(failure));
+    }
+    uv_prepare_init(&loop->uv, &loop->uv_always);
+    uv_prepare_start(&loop->uv_always, on_turn_of_uv);
+    loop->uv_started = true;
+    weft_ready_init(&loop->uv_ready, &loop->ready, uv_backend_fd(&loop->uv), on_uv_ready, loop);
+    int number = weft_ready_wait(&loop->uv_ready, EPOLLIN);
+    if (number != 0) {
+        stop_uv(loop);
+        return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "no event loop: %s",
+                              strerror(number));
+    }
+    return WEFT_OK;
 }
 
 enum weft_status weft_loop_new(const struct weft_loop_options *options, struct weft_loop **ret_loop,
@@ -93,21 +136,17 @@ enum weft_status weft_loop_new(const struct weft_loop_options *options, struct w
     if (loop == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    int failure = uv_loop_init(&loop->uv);
-    if (failure != 0) {
+    enum weft_status status = weft_ready_set_init(&loop->ready, error);
+    if (status != WEFT_OK) {
         free(loop);
-        return weft_error_set(error, WEFT_INTERNAL, "no event loop: %s", uv_strerror(failure));
+        return status;
     }
-    failure = uv_async_init(&loop->uv, &loop->wake, on_wake);
-    if (failure != 0) {
-        uv_loop_close(&loop->uv);
+    status = start_uv(loop, error);
+    if (status != WEFT_OK) {
+        weft_ready_set_fini(&loop->ready);
         free(loop);
-        return weft_error_set(error, WEFT_INTERNAL, "no wake-up for the event loop: %s",
-                              uv_strerror(failure));
+        return status;
     }
-    uv_timer_init(&loop->uv, &loop->alarm);
-    loop->alarm.data = loop;
-    loop->alarm_ns = WEFT_DEADLINE_NEVER_NS;
     weft_list_init(&loop->deferred);
     weft_list_init(&loop->deferred_last);
     weft_list_init(&loop->hot);
@@ -125,21 +164,15 @@ void weft_loop_free(struct weft_loop *loop)
     }
     weft_loop_take_mail(loop);
     weft_assert(loop->heap_count == 0);
-    uv_close((uv_handle_t *)&loop->wake, NULL);
-    uv_close((uv_handle_t *)&loop->alarm, NULL);
-    if (loop->watches_signals) {
-        uv_close((uv_handle_t *)&loop->signals[0], NULL);
-        uv_close((uv_handle_t *)&loop->signals[1], NULL);
-    }
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
-    int failure = uv_loop_close(&loop->uv);
-    weft_assert(failure == 0);
+    stop_uv(loop);
+    weft_ready_set_fini(&loop->ready);
     free(loop->heap);
     free(loop);
 }
 
 struct uv_loop_s *weft_loop_uv(struct weft_loop *loop)
 {
+    loop->uv_started = true; /* or will be, by who asks */
     return &loop->uv;
 }
 
@@ -170,6 +203,7 @@ enum weft_status weft_loop_watch_signals(struct weft_loop *loop,
     loop->watches_signals = true;
     signal(SIGPIPE, SIG_IGN);
     int failure = 0;
+    loop->uv_started = true;
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&loop->uv, &loop->signals[i]);
         loop->signals[i].data = loop;
@@ -254,8 +288,7 @@ static void put_mail(struct weft_loop *loop, struct weft_mail *mail)
      * marks itself asleep before it looks at the mailbox a last time, so one of the two sees the
      * other. */
     if (atomic_exchange(&loop->sleeping, false)) {
-        int failure = uv_async_send(&loop->wake);
-        weft_assert(failure == 0);
+        weft_ready_set_wake(&loop->ready);
     }
 }
 
@@ -391,32 +424,32 @@ static bool spin(struct weft_loop *loop)
 
 /* --- turns --- */
 
-static void set_alarm(struct weft_loop *loop)
+/* Until the next timer, rounded up; -1 if none is set. */
+static int time_to_sleep_ms(const struct weft_loop *loop)
 {
     uint64_t next_ns = weft_loop_next_timer_ns(loop);
-    /* An alarm that is too early rings once for nothing; that is cheaper than moving it with every
-     * timer that is set and cancelled. */
-    if (next_ns >= loop->alarm_ns) {
-        return;
+    if (next_ns == WEFT_DEADLINE_NEVER_NS) {
+        return -1;
     }
-    loop->alarm_ns = next_ns;
     uint64_t now_ns = weft_loop_now_ns(); /* this turn may have been a long one */
     uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
-    uv_update_time(&loop->uv);
-    /* Rounded up, and one more because libuv's own time is rounded down. */
-    uv_timer_start(&loop->alarm, on_alarm, (wait_ns + WEFT_NS_PER_MS - 1) / WEFT_NS_PER_MS + 1, 0);
+    uint64_t wait_ms = (wait_ns + WEFT_NS_PER_MS - 1) / WEFT_NS_PER_MS;
+    return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
 }
 
 static void ask_kernel(struct weft_loop *loop, bool wait)
 {
-    set_alarm(loop);
+    if (loop->uv_started) {
+        run_uv(loop); /* it tells the kernel what it waits for only then */
+        wait = false; /* and may have had something that is the turn's work */
+    }
     if (wait) {
         atomic_store(&loop->sleeping, true);
         wait = !has_mail(loop) && !atomic_load(&loop->stopping) && !has_deferred(loop);
         loop->counters.sleeps += wait;
     }
     loop->now_is_stale = true;
-    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    weft_ready_set_wait(&loop->ready, wait ? time_to_sleep_ms(loop) : 0);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     loop->polled_ns = weft_loop_looked_ns(loop); /* what arrived has looked, mostly */
 }
@@ -441,6 +474,7 @@ void weft_loop_turn(struct weft_loop *loop, bool wait)
     weft_loop_fire_timers(loop);
     weft_loop_take_mail(loop);
     run_deferred(loop);
+    weft_ready_set_bury(&loop->ready);
 }
 
 void weft_loop_run(struct weft_loop *loop)
@@ -458,7 +492,6 @@ void weft_loop_stop(struct weft_loop *loop)
 {
     atomic_store(&loop->stopping, true);
     if (atomic_exchange(&loop->sleeping, false)) {
-        int failure = uv_async_send(&loop->wake);
-        weft_assert(failure == 0);
+        weft_ready_set_wake(&loop->ready);
     }
 }

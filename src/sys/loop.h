@@ -3,10 +3,10 @@
 #define WEFT_SYS_LOOP_H
 
 /*
- * The event loop: one per thread, on libuv. It owns sockets (sys/stream.h), timers, work that is
- * put off to the end of a turn, and a mailbox that other threads post to. Whoever calls
- * weft_loop_run is the loop's thread; every function here belongs to that thread unless it says
- * "any thread". Before the loop runs, the thread that made it may call.
+ * The event loop: one per thread, on epoll, with libuv for signals and names. It owns sockets
+ * (sys/stream.h), timers, work that is put off to the end of a turn, and a mailbox that other
+ * threads post to. Whoever calls weft_loop_run is the loop's thread; every function here belongs to
+ * that thread unless it says "any thread". Before the loop runs, the thread that made it may call.
  *
  * A turn: sockets that are ready, timers that are due, the mailbox, then deferred work until there
  * is none. Sends are deferred, so what one turn says on a connection leaves in one system call.

@@ -41,21 +41,16 @@ static void look(void *context)
     }
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events);
-
+/* 0, or the number of an error. */
 static int update(struct weft_tcp *tcp)
 {
-    int events = (tcp->paused ? 0 : UV_READABLE) | (tcp->wants_write ? UV_WRITABLE : 0);
-    if (events == tcp->events) {
-        return 0;
-    }
-    tcp->events = events;
-    return events == 0 ? uv_poll_stop(&tcp->poll) : uv_poll_start(&tcp->poll, events, on_poll);
+    return weft_ready_wait(&tcp->ready, (tcp->paused ? 0U : (uint32_t)EPOLLIN) |
+                                            (tcp->wants_write ? (uint32_t)EPOLLOUT : 0U));
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_ready(void *context, uint32_t events)
 {
-    struct weft_tcp *tcp = poll->data;
+    struct weft_tcp *tcp = context;
     weft_loop_arrived(tcp->stream.loop, NULL);
     if (tcp->connected != NULL) {
         void (*connected)(void *context) = tcp->connected;
@@ -65,23 +60,19 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         connected(tcp->connect_context);
         return;
     }
-    if (status < 0) {
-        events = UV_READABLE | UV_WRITABLE; /* recv and send tell what is wrong */
-    }
-    if ((events & UV_WRITABLE) != 0 && tcp->wants_write) {
+    if ((events & EPOLLOUT) != 0 && tcp->wants_write) {
         tcp->stream.handler->writable(tcp->stream.context);
     }
-    if ((events & UV_READABLE) != 0) {
+    if ((events & EPOLLIN) != 0) {
         look(tcp);
     }
 }
 
-static enum weft_status check(struct weft_tcp *tcp, int failure, struct weft_error **error)
+static enum weft_status check(int number, struct weft_error **error)
 {
-    (void)tcp;
-    return failure == 0 ? WEFT_OK
-                        : weft_error_set(error, WEFT_INTERNAL, "a socket can't be watched: %s",
-                                         uv_strerror(failure));
+    return number == 0 ? WEFT_OK
+                       : weft_error_set(error, status_of(number), "a socket can't be watched: %s",
+                                        strerror(number));
 }
 
 static enum weft_status tcp_start(struct weft_stream *stream, struct weft_error **error)
@@ -89,7 +80,7 @@ static enum weft_status tcp_start(struct weft_stream *stream, struct weft_error 
     struct weft_tcp *tcp = of(stream);
     tcp->paused = false;
     tcp->wants_write = false;
-    return check(tcp, update(tcp), error);
+    return check(update(tcp), error);
 }
 
 static void tcp_pause(struct weft_stream *stream, bool paused)
@@ -165,9 +156,9 @@ static ssize_t tcp_send(struct weft_stream *stream, const struct iovec *entries,
     bool short_of = sent < 0 || (size_t)sent < sum(entries, count);
     if (short_of != tcp->wants_write) {
         tcp->wants_write = short_of;
-        int failure = update(tcp);
-        if (failure != 0) {
-            return fail(tcp, -failure, "can't wait for", error);
+        int number = update(tcp);
+        if (number != 0) {
+            return fail(tcp, number, "can't wait for", error);
         }
     }
     return sent < 0 ? WEFT_STREAM_AGAIN : sent;
@@ -178,17 +169,12 @@ static void tcp_shutdown(struct weft_stream *stream)
     shutdown(of(stream)->socket, SHUT_WR);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void tcp_close(struct weft_stream *stream)
 {
     struct weft_tcp *tcp = of(stream);
     tcp->closed = true;
     weft_hot_cool(stream->loop, &tcp->hot);
-    uv_close((uv_handle_t *)&tcp->poll, on_closed);
+    weft_ready_close(&tcp->ready, free);
     close(tcp->socket);
 }
 
@@ -221,13 +207,7 @@ enum weft_status weft_tcp_new(struct weft_loop *loop, int socket, struct weft_tc
     if (tcp == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    int failure = uv_poll_init(weft_loop_uv(loop), &tcp->poll, socket);
-    if (failure != 0) {
-        enum weft_status status = check(tcp, failure, error);
-        free(tcp);
-        return status;
-    }
-    tcp->poll.data = tcp;
+    weft_ready_init(&tcp->ready, &loop->ready, socket, on_ready, tcp);
     tcp->socket = socket;
     tcp->paused = true;
     tcp->stream.methods = &tcp_methods;
@@ -243,7 +223,7 @@ enum weft_status weft_tcp_await_connect(struct weft_tcp *tcp, void (*connected)(
     tcp->connected = connected;
     tcp->connect_context = context;
     tcp->wants_write = true;
-    return check(tcp, update(tcp), error);
+    return check(update(tcp), error);
 }
 
 static void set_number(int socket, int level, int option, int value)

@@ -7,17 +7,14 @@
  * thread.
  */
 
-#include <uv.h>
-
 #include "sys/internal.h"
 #include "sys/stream.h"
 
 struct weft_tcp {
     struct weft_stream stream;
     struct weft_hot hot;
-    uv_poll_t poll;
+    struct weft_ready ready;
     int socket;
-    int events; /* what poll waits for */
     bool paused;
     bool wants_write;
     bool closed;

@@ -91,8 +91,8 @@ static void test_a_timer_moves_both_ways_and_is_cancelled(void **state)
     weft_loop_free(diary.loop);
 }
 
-/* The kernel's alarm still stands where the moved timer was, and its moment passes while the loop
- * is busy. */
+/* Its table still has the timer where it was before, and that moment passes while the loop is busy.
+ */
 static void test_a_timer_moved_on_past_its_old_moment_fires(void **state)
 {
     (void)state;
