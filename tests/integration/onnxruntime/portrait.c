@@ -180,9 +180,9 @@ static void ask_generator(struct plugin_host *host, int64_t seed, float across, 
 }
 
 /* SIDE * SIDE * 3 bytes, the caller's to free(). */
-static uint8_t *generate(struct plugin_host *host, int64_t seed)
+static uint8_t *generate_at(struct plugin_host *host, int64_t seed, float across, float down)
 {
-    ask_generator(host, seed, 0.42F, 0.47F);
+    ask_generator(host, seed, across, down);
     const struct plugin_host_output *image = plugin_host_output(&answer, "image");
     assert_int_equal(image->size_bytes, SIDE * SIDE * 3);
     uint8_t *copy = malloc(image->size_bytes);
@@ -190,6 +190,11 @@ static uint8_t *generate(struct plugin_host *host, int64_t seed)
     memcpy(copy, image->data, image->size_bytes);
     plugin_host_answer_fini(&answer);
     return copy;
+}
+
+static uint8_t *generate(struct plugin_host *host, int64_t seed)
+{
+    return generate_at(host, seed, 0.42F, 0.47F);
 }
 
 static void one_seed_gives_one_picture_and_another_seed_another(void **state)
@@ -210,6 +215,18 @@ static void one_seed_gives_one_picture_and_another_seed_another(void **state)
     free(other);
     free(again);
     free(later);
+}
+
+static void a_place_outside_is_the_nearest_inside(void **state)
+{
+    (void)state;
+    struct plugin_host *host = open_model(&generator);
+    uint8_t *outside = generate_at(host, 7, 1e30F, -5);
+    uint8_t *inside = generate_at(host, 7, 0.8F, 0.28F);
+    plugin_host_close(host);
+    assert_memory_equal(outside, inside, SIDE * SIDE * 3);
+    free(outside);
+    free(inside);
 }
 
 static void a_place_that_is_no_number_makes_no_picture(void **state)
@@ -301,6 +318,7 @@ int main(void)
         cmocka_unit_test(the_scene_of_each_picture_is_named),
         cmocka_unit_test(bytes_that_are_no_picture_have_no_scene),
         cmocka_unit_test(one_seed_gives_one_picture_and_another_seed_another),
+        cmocka_unit_test(a_place_outside_is_the_nearest_inside),
         cmocka_unit_test(a_place_that_is_no_number_makes_no_picture),
         cmocka_unit_test(held_out_photographs_come_out_better_than_bicubic_makes_them),
     };
