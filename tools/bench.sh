@@ -3,7 +3,7 @@
 # shellcheck shell=sh disable=SC2154
 name=${1:-}
 if [ -z "$name" ] || [ ! -x "tests/bench/$name" ]; then
-    die "say which bench: $(cd tests/bench && find . -maxdepth 1 -type f -perm -u+x | sed 's|./||' | sort | tr '\n' ' ')"
+    refuse "say which bench: $(cd tests/bench && find . -maxdepth 1 -type f -perm -u+x | sed 's|./||' | sort | tr '\n' ' ')"
 fi
 shift
 before=
@@ -12,10 +12,10 @@ for argument; do
     --case:*) before= ;;
     :--quick | :--case=*) ;;
     :--case) before=--case ;;
-    *) die "bench: there is no option \"$argument\"; there are --quick and --case CASE" ;;
+    *) refuse "bench: there is no option \"$argument\"; there are --quick and --case CASE" ;;
     esac
 done
-[ -z "$before" ] || die "bench: --case needs a value"
+[ -z "$before" ] || refuse "bench: --case needs a value"
 need_deps test bench
 setup_build build-release --buildtype=release -Db_lto=true
 build_in build-release

@@ -13,12 +13,12 @@ tidy() {
     git ls-files 'src/*.c' 'plugins/*.c' | xargs -P 2 -n 8 clang-tidy -p build-asan --quiet 2>/dev/null
 }
 
-[ $# -le 1 ] || die "check takes one name (fuzz, sim, tidy, newcomer) or none, but got \"$2\" too"
+[ $# -le 1 ] || refuse "check takes one name (fuzz, sim, tidy, newcomer) or none, but got \"$2\" too"
 case ${1:-all} in
 fuzz) ./run fuzz 600 ;;
 sim) ./run sim 50000 ;;
 tidy) tidy ;;
 newcomer) . tools/newcomer.sh ;;
 all) ./run lint && tidy && ./run fuzz 600 && ./run sim 50000 && . tools/newcomer.sh ;;
-*) die "there is no check \"$1\": fuzz, sim, tidy, newcomer" ;;
+*) refuse "there is no check \"$1\": fuzz, sim, tidy, newcomer" ;;
 esac

@@ -5,6 +5,8 @@ deps=build-deps
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "run: $*"; exit 1; }
+# For a command line that cannot be meant so; weft's exit code for it (docs/man/weft.1).
+refuse() { say "run: $*"; exit 2; }
 
 # need_writable DIR...: makes them, and says so before the long work where that fails.
 need_writable() {

@@ -6,7 +6,7 @@ seed=1
 nodes=5
 while [ $# -gt 0 ]; do
     case $1 in
-    --photo | --person | --seed | --nodes) [ $# -ge 2 ] || die "demo: $1 needs a value" ;;
+    --photo | --person | --seed | --nodes) [ $# -ge 2 ] || refuse "demo: $1 needs a value" ;;
     esac
     case $1 in
     --photo)
@@ -16,9 +16,15 @@ while [ $# -gt 0 ]; do
         esac
         ;;
     --person) person=$2 ;;
-    --seed) seed=$2 ;;
+    --seed)
+        case $2 in
+        '' | *[!0-9]* | ???????????????????*)
+            refuse "demo: --seed is a whole number of at most 18 digits, not \"$2\"" ;;
+        esac
+        seed=$2
+        ;;
     --nodes) nodes=$2 ;;
-    *) die "demo: there is no option \"$1\"; there are --nodes 1, --photo FILE, --person NAME, --seed N" ;;
+    *) refuse "demo: there is no option \"$1\"; there are --nodes 1, --photo FILE, --person NAME, --seed N" ;;
     esac
     shift 2
 done
@@ -26,9 +32,9 @@ done
 case $nodes in
 1) one="--nodes 1" ;;
 4 | 5) one= ;;
-*) die "demo: --nodes is 4 (the default: nodes A to D, and the gateway) or 1 (all in one process)" ;;
+*) refuse "demo: --nodes is 4 (the default: nodes A to D, and the gateway) or 1 (all in one process)" ;;
 esac
-[ -z "$photo" ] || [ -f "$photo" ] || die "demo: there is no file \"$photo\""
+[ -z "$photo" ] || [ -f "$photo" ] || refuse "demo: there is no file \"$photo\""
 need_writable out
 if [ -z "$photo" ]; then
     need_packages build demo

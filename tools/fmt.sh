@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 case $#:${1:-} in
 0: | 1:--check) ;;
-*) die "fmt takes --check or nothing, but got \"$*\"" ;;
+*) refuse "fmt takes --check or nothing, but got \"$*\"" ;;
 esac
 need_packages lint
 files=$(find include src plugins tests -name '*.[ch]' -o -name '*.cc' -o -name '*.cpp' | sort)

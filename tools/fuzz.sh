@@ -4,21 +4,21 @@
 only=
 given=
 usage="fuzz takes [NAME] [SECONDS]"
-[ $# -le 2 ] || die "$usage, but got \"$3\" too"
+[ $# -le 2 ] || refuse "$usage, but got \"$3\" too"
 for argument; do
     case $argument in
     '' | *[!0-9]*)
-        [ -z "$only" ] || die "$usage: one name, not \"$only\" and \"$argument\""
+        [ -z "$only" ] || refuse "$usage: one name, not \"$only\" and \"$argument\""
         only=$argument
         if [ -z "$only" ] || [ -z "$(find tests/fuzz -name "$only.corpus")" ]; then
             there=$(find tests/fuzz -name '*.corpus' | sed 's|.*/| |; s|\.corpus$||' | sort | tr -d '\n')
-            die "there is no fuzzer \"$only\"; there are:$there"
+            refuse "there is no fuzzer \"$only\"; there are:$there"
         fi
         ;;
     *)
-        [ -z "$given" ] || die "$usage: one time, not \"$given\" and \"$argument\""
+        [ -z "$given" ] || refuse "$usage: one time, not \"$given\" and \"$argument\""
         # libFuzzer takes 0 for "for ever".
-        [ "$argument" -gt 0 ] || die "$usage: at least 1 second"
+        [ "$argument" -gt 0 ] || refuse "$usage: at least 1 second"
         given=$argument
         ;;
     esac

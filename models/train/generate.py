@@ -150,7 +150,7 @@ class Generate(nn.Module):
         c = self.decoder(fields(Noise(seed), xy, theta), theta, kind)
         return c.reshape(1, 3, SIDE, SIDE).clamp(0, 1)
 
-    def person(self, crop, matte, position, theta, kind):
+    def person(self, crop, matte, place, theta, kind):
         """The person where she is to stand: colour [1, 3, S, S] and matte [1, 1, S, S]."""
         colour = crop.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 255.0
         m = matte.to(torch.float32).unsqueeze(0).unsqueeze(0) / 255.0
@@ -159,12 +159,11 @@ class Generate(nn.Module):
         inner = box(colour * core, 13) / box(core, 13)
         inner = torch.where(box(core, 13) > 2e-3, inner, box(colour * core, 41) / box(core, 41))
         clean = colour + (inner - colour) * (1 - m * m)
-        across = ((count(position, CROP_W) - FACE_X) / FACE).clamp(-1, 1)
+        across = ((count(place, CROP_W) - FACE_X) / FACE).clamp(-1, 1)
         lit = self.relight(clean, m, across, theta, kind).clamp(0, 1)
-        place = torch.cat([position[:1].clamp(0.2, 0.8), position[1:].clamp(0.28, 0.75)])
         # As large as it takes for the crop's lower edge to reach the picture's.
         scale = ((1 - place[1]) * SIDE / (CROP_H - FACE_Y)).clamp(min=0.8)
-        at = count(position, SIDE)
+        at = count(place, SIDE)
         u = ((at - place[0] * SIDE) / scale + FACE_X) / CROP_W * 2 - 1
         v = ((at - place[1] * SIDE) / scale + FACE_Y) / CROP_H * 2 - 1
         grid = torch.stack([u.view(1, SIDE).expand(SIDE, SIDE), v.view(SIDE, 1).expand(SIDE, SIDE)], 2).unsqueeze(0)
@@ -175,16 +174,17 @@ class Generate(nn.Module):
         return warped[:, :3], warped[:, 3:] * outside
 
     def forward(self, crop, matte, embedding, features, position, seed):
+        place = torch.cat([position[:1].clamp(0.2, 0.8), position[1:].clamp(0.28, 0.75)])
         f = features.unsqueeze(0)
         kind = f[:, :KINDS]
         e = embedding.unsqueeze(0)
         e = e / torch.sqrt((e * e).sum(1, keepdim=True) + 1e-6)
         noise = math.sqrt(0.75) * normal(seed, LATENT, THETA) + math.sqrt(0.25) * (e @ self.who)
-        theta = self.denoiser(noise, f, position[:1].unsqueeze(0))
+        theta = self.denoiser(noise, f, place[:1].unsqueeze(0))
         scenery = self.background(seed, theta, kind)
         # The lens is on the person: what is behind is a little out of focus.
         scenery = box(scenery, 3)
-        colour, m = self.person(crop, matte, position, theta, kind)
+        colour, m = self.person(crop, matte, place, theta, kind)
         # Light of the scene that reaches around the edge.
         around = box(box(scenery, 31), 31)
         rim = (1 - box(m, 15)) * m

@@ -66,6 +66,7 @@ const weft_tensor_spec inputs[] = {{"photo", WEFT_BYTES, {1, {1}}, false}};
 
 const weft_tensor_spec outputs[] = {
     {"id", WEFT_BYTES, {1, {1}}, false},
+    {"known_as", WEFT_BYTES, {1, {1}}, false},
     {"score", WEFT_FP32, {1, {1}}, false},
     {"box", WEFT_INT32, {1, {4}}, false},
     {"crop", WEFT_UINT8, {3, {crop_height, crop_width, 3}}, false},
@@ -190,25 +191,28 @@ std::vector<cv::Rect2d> find_faces(Model &model, const cv::Mat &grey)
     return faces;
 }
 
-Match recognise(Model &model, const std::string &enroll, size_t count,
-                const std::vector<float> &embedding)
+void put_into_gallery(Model &model, const std::string &id, size_t count,
+                      const std::vector<float> &embedding)
 {
-    if (!enroll.empty()) {
-        if (count != 1) {
-            throw Failure(WEFT_FAILED_PRECONDITION,
-                          "the photo shows " + std::to_string(count) +
-                              " faces; to enroll somebody it must show exactly one");
-        }
-        try {
-            model.host->set_generation(model.handle, model.gallery.enroll(enroll, embedding));
-        } catch (const std::length_error &error) {
-            throw Failure(WEFT_RESOURCE_EXHAUSTED, error.what());
-        }
-        if (!model.keeps) {
-            model.host->log(model.handle, nullptr, WEFT_LOG_WARNING,
-                            "enrolled without a state directory: forgotten when the node stops");
-        }
+    if (count != 1) {
+        throw Failure(WEFT_FAILED_PRECONDITION,
+                      "the photo shows " + std::to_string(count) +
+                          " faces; to enroll somebody it must show exactly one");
     }
+    try {
+        model.host->set_generation(model.handle, model.gallery.enroll(id, embedding));
+    } catch (const std::length_error &error) {
+        throw Failure(WEFT_RESOURCE_EXHAUSTED, error.what());
+    }
+    if (!model.keeps) {
+        model.host->log(model.handle, nullptr, WEFT_LOG_WARNING,
+                        "enrolled without a state directory: forgotten when the node stops");
+    }
+}
+
+/* Who it is by the gallery as it is now. */
+Match recognise(Model &model, const std::vector<float> &embedding)
+{
     Match match = model.gallery.find(embedding);
     if (match.id.empty() || match.score < model.threshold) {
         match.id = "unknown";
@@ -233,13 +237,19 @@ void answer(Model &model, weft_model_call *call)
         give(call, "matte", portrait.matte.ptr(), portrait.matte.total());
     }
     give_up_if_asked(call); /* the last chance: from here an enrolment counts */
-    Match match = recognise(model, enroll, faces.size(), embedding);
+    Match match = recognise(model, embedding);
+    std::string known_as = match.id;
+    if (!enroll.empty()) {
+        put_into_gallery(model, enroll, faces.size(), embedding);
+        match = {enroll, similarity(embedding, embedding)};
+    }
     const int32_t box[4] = {static_cast<int32_t>(std::lround(face.x)),
                             static_cast<int32_t>(std::lround(face.y)),
                             static_cast<int32_t>(std::lround(face.width)),
                             static_cast<int32_t>(std::lround(face.height))};
     const auto count = static_cast<int32_t>(faces.size());
     give_text(call, "id", match.id);
+    give_text(call, "known_as", known_as);
     give(call, "score", &match.score, sizeof(match.score));
     give(call, "box", box, sizeof(box));
     give(call, "embedding", embedding.data(), embedding.size() * sizeof(float));

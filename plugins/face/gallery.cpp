@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -136,6 +137,9 @@ uint64_t Gallery::enroll(const std::string &id, const std::vector<float> &embedd
 {
     std::lock_guard<std::mutex> held(lock);
     auto all = people;
+    for (auto other = all.begin(); other != all.end();) {
+        other = other->second == embedding ? all.erase(other) : std::next(other);
+    }
     all[id] = embedding;
     if (all.size() > gallery_max) {
         throw std::length_error("the gallery is full (" + std::to_string(gallery_max) + " people)");

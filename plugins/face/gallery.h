@@ -39,7 +39,8 @@ class Gallery
 
     /* The nearest person, whatever the distance; id is empty where nobody is known. */
     Match find(const std::vector<float> &embedding);
-    /* Adds or replaces a person, writes the file, and returns the new generation. Throws
+    /* Adds or replaces a person, writes the file, and returns the new generation. Who has exactly
+     * this embedding under another id, which is the same photograph, is renamed. Throws
      * std::length_error where the gallery is full, std::runtime_error where the file cannot be
      * written; the gallery is then as it was. */
     uint64_t enroll(const std::string &id, const std::vector<float> &embedding);

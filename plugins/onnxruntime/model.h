@@ -17,6 +17,7 @@ struct weft_ort_settings {
     GraphOptimizationLevel level;
     bool decode;
     bool deterministic;
+    bool finite; /* inputs with other numbers are refused */
 };
 
 struct weft_ort_model {

@@ -12,6 +12,7 @@ enum {
     OPTION_LEVEL,
     OPTION_DECODE,
     OPTION_DETERMINISTIC,
+    OPTION_FINITE,
     OPTIONS
 };
 
@@ -39,6 +40,10 @@ static const struct weft_model_option options_table[OPTIONS + 1] = {
                               .default_value = "false",
                               .help = "equal inputs give equal outputs: one thread, no spinning, "
                                       "optimisation level all"},
+    [OPTION_FINITE] = {.name = "finite_inputs",
+                       .kind = WEFT_OPTION_BOOL,
+                       .default_value = "false",
+                       .help = "inputs with NaN or infinities in them are refused"},
 };
 
 static enum weft_status read_level(const char *text, GraphOptimizationLevel *ret_level,
@@ -71,6 +76,7 @@ static enum weft_status read_settings(const struct weft_parameter *options,
         .spinning = options[OPTION_SPINNING].boolean,
         .decode = strcmp(options[OPTION_DECODE].string, "image") == 0,
         .deterministic = options[OPTION_DETERMINISTIC].boolean,
+        .finite = options[OPTION_FINITE].boolean,
     };
     enum weft_status status = read_level(options[OPTION_LEVEL].string, &settings.level, reason);
     if (status != WEFT_OK) {

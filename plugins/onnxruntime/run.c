@@ -4,6 +4,7 @@
  * written into the host's memory, others stay where ONNX Runtime made them and are lent to the
  * host.
  */
+#include "finite.h"
 #include "model.h"
 #include "string_tensor.h"
 
@@ -152,6 +153,12 @@ static enum weft_status take_input(struct run *run, size_t at)
     if (tensor->datatype == WEFT_BOOL && !are_bools(tensor->data, tensor->size_bytes)) {
         return weft_ort_fail(&run->reason, WEFT_INVALID_ARGUMENT,
                              "input \"%s\" has bytes that are neither 0 nor 1", name);
+    }
+    uint64_t index = 0;
+    if (model->settings.finite && weft_finite_find_other(tensor, &index)) {
+        return weft_ort_fail(&run->reason, WEFT_INVALID_ARGUMENT,
+                             "input \"%s\" has NaN or an infinity in it (element %llu)", name,
+                             (unsigned long long)index);
     }
     return weft_ort_check(model->ort,
                           wrap(model->ort, tensor->data, tensor->size_bytes, &tensor->shape,

@@ -10,7 +10,7 @@
 #include "cli/up.h"
 #include "cli/verbs.h"
 
-enum { TIMEOUT };
+enum { TIMEOUT, FORCE };
 
 static void signal_process(const struct up_process *process, int number)
 {
@@ -53,7 +53,7 @@ static int end_all(const struct up_process *processes, size_t count, uint64_t ti
     return code;
 }
 
-static int bring_down(const char *file, uint64_t timeout_ms)
+static int bring_down(const char *file, uint64_t timeout_ms, bool force)
 {
     cleanup_error struct weft_error *error = NULL;
     cleanup_text struct weft_text findings = {0};
@@ -71,7 +71,14 @@ static int bring_down(const char *file, uint64_t timeout_ms)
     if (status == WEFT_NOT_FOUND && cluster != NULL) {
         status = weft_error_wrap(&error, status, "cluster \"%s\" is not up", cluster->name);
     }
+    if (status == WEFT_OK && !force) {
+        status = up_directory_check_file(directory, file, &error);
+        status = status != WEFT_OK
+                     ? weft_error_wrap(&error, status, "cluster \"%s\" is left", cluster->name)
+                     : status;
+    }
     if (status != WEFT_OK) {
+        up_processes_free(processes, count);
         return weft_cli_fail(&weft_verb_down, error);
     }
     int code = end_all(processes, count, timeout_ms);
@@ -83,33 +90,39 @@ static int bring_down(const char *file, uint64_t timeout_ms)
 
 static int run(int count, char **arguments)
 {
-    static const struct weft_option options[] = {[TIMEOUT] = {"--timeout", false}, {NULL, false}};
+    static const struct weft_option options[] = {
+        [TIMEOUT] = {"--timeout", false}, [FORCE] = {"--force", true}, {NULL, false}};
     struct weft_arguments walk = {&weft_verb_down, options, count, arguments, 0, false, NULL};
     const char *file = NULL;
     uint64_t timeout_ms = UP_END_TIMEOUT_MS;
+    bool force = false;
     for (int option; (option = weft_arguments_next(&walk)) != WEFT_ARGUMENTS_END;) {
         if (option == WEFT_ARGUMENTS_WORD && file == NULL) {
             file = walk.value;
         } else if (option == WEFT_ARGUMENTS_WORD) {
             return weft_cli_usage(&weft_verb_down, "takes one FILE, but got \"%s\" too",
                                   walk.value);
+        } else if (option == FORCE) {
+            force = true;
         } else if (option != TIMEOUT ||
                    !weft_argument_duration_ms(&walk, "--timeout", &timeout_ms)) {
             return WEFT_EXIT_USAGE;
         }
     }
-    return file != NULL ? bring_down(file, timeout_ms)
+    return file != NULL ? bring_down(file, timeout_ms, force)
                         : weft_cli_usage(&weft_verb_down, "needs a cluster FILE");
 }
 
 const struct weft_verb weft_verb_down = {
     .name = "down",
     .summary = "ends a cluster that `weft up --wait` has started",
-    .help = "usage: weft down FILE [--timeout DURATION]\n\n"
+    .help = "usage: weft down FILE [--timeout DURATION] [--force]\n\n"
             "Ends the nodes of a cluster that `weft up FILE --wait` has started, and waits for it. "
             "What\n"
-            "is under way may end first.\n\n"
-            "  --timeout DURATION   then they are killed (15s)\n\n"
+            "is under way may end first. A cluster of the same name that was started with another\n"
+            "file is left alone.\n\n"
+            "  --timeout DURATION   then they are killed (15s)\n"
+            "  --force              whatever file it was started with\n\n"
             "example:\n"
             "  weft down examples/portrait/cluster.yaml\n",
     .run = run,

@@ -87,7 +87,7 @@ static enum weft_status read_all(struct up *up, const struct settings *settings,
     }
     if (settings->wait) {
         up->directory = weft_place_running(up->cluster->name);
-        return up->directory != NULL ? up_directory_make(up->directory, error)
+        return up->directory != NULL ? up_directory_make(up->directory, settings->file, error)
                                      : weft_error_set_out_of_memory(error);
     }
     return WEFT_OK;

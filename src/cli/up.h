@@ -4,8 +4,8 @@
 
 /*
  * What `weft up` and `weft down` share: a cluster's nodes as child processes, and the run directory
- * of a cluster in the background, with NODE.pid and NODE.log for each. For src/cli/up*.c, down.c.
- * One thread.
+ * of a cluster in the background, with NODE.pid and NODE.log for each, and a symbolic link to the
+ * file that it was started with. For src/cli/up*.c, down.c. One thread.
  */
 
 #include <signal.h>
@@ -81,9 +81,14 @@ void up_end(struct up *up);
 bool up_is_ready(struct up *up);
 
 /* up_directory.c */
-/* Makes it, ours alone, and empties it. FAILED_PRECONDITION where its cluster is up. */
-enum weft_status up_directory_make(const char *directory,
+/* Makes it, ours alone, and empties it, for the cluster of this file. FAILED_PRECONDITION where a
+ * cluster of its name is up. */
+enum weft_status up_directory_make(const char *directory, const char *file,
                                    struct weft_error **error) WEFT_MUST_CHECK;
+/* FAILED_PRECONDITION where its cluster was started with another file than this one, by what the
+ * paths lead to. One that does not say with which is anybody's. */
+enum weft_status up_directory_check_file(const char *directory, const char *file,
+                                         struct weft_error **error) WEFT_MUST_CHECK;
 /* Writes NODE.pid for a process that runs. */
 enum weft_status up_pid_write(const char *directory, const char *node, pid_t pid,
                               struct weft_error **error) WEFT_MUST_CHECK;

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #include "cli/up.h"
 
 enum { PID_FILE_MAX = 128 };
+
+/* Beside NODE.pid and NODE.log: no node's file can be called so. */
+static const char file_link[] = "cluster.yaml";
 
 /* --- ours alone --- */
 
@@ -48,7 +52,46 @@ static char *above(const char *directory)
     return strndup(directory, slash != NULL ? (size_t)(slash - directory) : 0);
 }
 
-enum weft_status up_directory_make(const char *directory, struct weft_error **error)
+/* --- the file of the cluster --- */
+
+/* NULL where it is not known. */
+static char *started_with(const char *directory)
+{
+    char path[PATH_MAX];
+    cleanup_close int opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ssize_t length = opened >= 0 ? readlinkat(opened, file_link, path, sizeof(path)) : -1;
+    return length > 0 ? strndup(path, (size_t)length) : NULL;
+}
+
+static enum weft_status link_file(const char *directory, const char *file,
+                                  struct weft_error **error)
+{
+    cleanup_free char *path = realpath(file, NULL);
+    cleanup_close int opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (path == NULL || opened < 0 || symlinkat(path, opened, file_link) != 0) {
+        return weft_error_set(error, WEFT_INTERNAL, "%s/%s can't be made: %s", directory, file_link,
+                              strerror(errno));
+    }
+    return WEFT_OK;
+}
+
+enum weft_status up_directory_check_file(const char *directory, const char *file,
+                                         struct weft_error **error)
+{
+    cleanup_free char *first = started_with(directory);
+    cleanup_free char *path = realpath(file, NULL);
+    if (first == NULL || (path != NULL && strcmp(first, path) == 0)) {
+        return WEFT_OK;
+    }
+    weft_error_set(error, WEFT_FAILED_PRECONDITION, "it was started with another file, %s", first);
+    weft_error_set_hint(error, "`weft down %s` ends it, or --force does", first);
+    return WEFT_FAILED_PRECONDITION;
+}
+
+/* --- making and removing it --- */
+
+enum weft_status up_directory_make(const char *directory, const char *file,
+                                   struct weft_error **error)
 {
     cleanup_free char *parent = above(directory);
     struct up_process *processes = NULL;
@@ -63,16 +106,24 @@ enum weft_status up_directory_make(const char *directory, struct weft_error **er
     }
     up_processes_free(processes, count);
     if (status == WEFT_OK && count > 0) {
-        weft_error_set(error, WEFT_FAILED_PRECONDITION, "%zu nodes of this cluster run already",
-                       count);
-        weft_error_set_hint(error, "`weft down FILE` ends them");
+        cleanup_free char *first = started_with(directory);
+        weft_error_set(error, WEFT_FAILED_PRECONDITION, "%zu node%s of this cluster run%s already",
+                       count, count == 1 ? "" : "s", count == 1 ? "s" : "");
+        weft_error_set_hint(error, "`weft down %s` ends them", first != NULL ? first : "FILE");
         return WEFT_FAILED_PRECONDITION;
     }
     if (status != WEFT_OK) {
         return status;
     }
     up_directory_remove(directory);
-    return make_ours(directory, error);
+    status = make_ours(directory, error);
+    if (status == WEFT_OK) {
+        status = link_file(directory, file, error);
+        if (status != WEFT_OK) {
+            up_directory_remove(directory);
+        }
+    }
+    return status;
 }
 
 void up_directory_remove(const char *directory)

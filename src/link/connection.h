@@ -38,7 +38,7 @@ struct weft_connection {
     struct weft_deferred flush;
     struct weft_traffic traffic; /* once it has ended */
     struct weft_error *error;    /* why it ends */
-    uint64_t received_ns;        /* when something last came */
+    uint64_t received_ns;        /* when the loop looked that found what came last */
     uint64_t sent_ns;            /* when the peer last took something, or sending began */
     bool ends;                   /* at the next flush */
     bool blocked;                /* waits for the peer to take bytes */

@@ -128,7 +128,7 @@ enum weft_status weft_check_file(const char *path, const struct weft_known_model
     *ret_whole = models != NULL || cluster_file;
     if (cluster_file) {
         cleanup_cluster struct weft_cluster *cluster = NULL;
-        status = weft_cluster_parse(path, text, diagnostics, &cluster, error);
+        status = weft_cluster_parse_partly(path, text, diagnostics, &cluster, error);
         return status == WEFT_OK ? weft_check_cluster(cluster, diagnostics, error) : status;
     }
     cleanup_pipeline struct weft_pipeline *pipeline = NULL;

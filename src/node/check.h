@@ -43,7 +43,8 @@ enum weft_status weft_check_pipeline(const char *text, const struct weft_known_m
                                      struct weft_pipeline **ret_pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;
 /* What a cluster file names: model directories and the models to load, plugins, pipelines, and
- * whether a node is there for each of their steps. */
+ * whether a node is there for each of their steps. Where there are errors in the diagnostics
+ * already, the cluster was read in part: what may be missing for that is not complained of. */
 enum weft_status weft_check_cluster(const struct weft_cluster *cluster,
                                     struct weft_diagnostics *diagnostics,
                                     struct weft_error **error) WEFT_MUST_CHECK;

@@ -20,6 +20,7 @@ struct checking {
     struct weft_diagnostics *diagnostics;
     struct weft_known_models models; /* of all directories together */
     bool models_known;               /* all directories could be read */
+    bool nodes_known;                /* the cluster file's own keys are well */
     struct weft_pipeline_set pipelines;
     struct weft_location at; /* of the entry of `pipelines` that is looked at */
     enum weft_status status; /* OUT_OF_MEMORY; what is wrong with the files is in diagnostics */
@@ -142,6 +143,7 @@ static void check_models(struct checking *checking, const struct weft_cluster_no
 {
     cleanup_error struct weft_error *error = NULL;
     if (node->models == NULL) {
+        checking->models_known = checking->models_known && checking->nodes_known;
         return;
     }
     for (const struct weft_cluster_node *other = checking->cluster->nodes; other < node; other++) {
@@ -253,7 +255,8 @@ static void check_pipeline_file(void *context, const char *path)
         status = weft_check_pipeline(text, checking->models_known ? &checking->models : NULL,
                                      &findings, &pipeline, &error);
     }
-    for (size_t i = 0; pipeline != NULL && i < pipeline->steps_count; i++) {
+    for (size_t i = 0; checking->nodes_known && pipeline != NULL && i < pipeline->steps_count;
+         i++) {
         check_step(checking, &pipeline->steps[i], &findings);
     }
     take_over(checking, path, &findings);
@@ -294,8 +297,11 @@ static void check_pipelines(struct checking *checking)
 enum weft_status weft_check_cluster(const struct weft_cluster *cluster,
                                     struct weft_diagnostics *diagnostics, struct weft_error **error)
 {
-    struct checking checking = {
-        .cluster = cluster, .diagnostics = diagnostics, .models_known = true};
+    struct checking checking = {.cluster = cluster,
+                                .diagnostics = diagnostics,
+                                .models_known =
+                                    diagnostics->errors == 0 || cluster->nodes_count > 0,
+                                .nodes_known = diagnostics->errors == 0};
     if (cluster->plugins != NULL) {
         (void)check_directory(&checking, cluster->plugins, cluster->plugins_at, "plugins");
     }

@@ -94,6 +94,20 @@ static void read_strings(struct reading *reading, const struct weft_yaml_node *n
     }
 }
 
+static void refuse_twice(struct reading *reading, const struct weft_strings *strings,
+                         const char *what)
+{
+    for (size_t i = 1; i < strings->count && !reading->diagnostics->failed; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(strings->items[i], strings->items[k]) == 0) {
+                COMPLAIN(reading, strings->at[i], NULL, "%s has \"%s\" twice", what,
+                         strings->items[i]);
+                break;
+            }
+        }
+    }
+}
+
 /* --- one node --- */
 
 /* insecure has been read. */
@@ -175,6 +189,7 @@ static void read_node(struct reading *reading, const struct weft_yaml_entry *ent
     }
     to->load_all = load == NULL && to->models != NULL;
     read_strings(reading, load, "load", false, &to->load);
+    refuse_twice(reading, &to->load, "load");
     if (to->load.count > 0 && to->models == NULL) {
         COMPLAIN(reading, load->at, NULL,
                  "node \"%s\" has no model directory to load from: models is missing", to->name);
@@ -262,9 +277,10 @@ static void read_file(struct reading *reading)
     read_gateway(reading);
 }
 
-enum weft_status weft_cluster_parse(const char *path, const char *text,
-                                    struct weft_diagnostics *diagnostics,
-                                    struct weft_cluster **ret_cluster, struct weft_error **error)
+enum weft_status weft_cluster_parse_partly(const char *path, const char *text,
+                                           struct weft_diagnostics *diagnostics,
+                                           struct weft_cluster **ret_cluster,
+                                           struct weft_error **error)
 {
     cleanup_yaml struct weft_yaml *yaml = NULL;
     cleanup_cluster struct weft_cluster *cluster = calloc(1, sizeof(*cluster));
@@ -278,7 +294,22 @@ enum weft_status weft_cluster_parse(const char *path, const char *text,
     struct reading reading = {path, diagnostics, cluster, weft_yaml_root(yaml)};
     read_file(&reading);
     weft_diagnostics_sort(diagnostics);
-    status = weft_diagnostics_status(diagnostics, error);
+    if (diagnostics->failed) {
+        return weft_error_set_out_of_memory(error);
+    }
+    *ret_cluster = steal(&cluster);
+    return WEFT_OK;
+}
+
+enum weft_status weft_cluster_parse(const char *path, const char *text,
+                                    struct weft_diagnostics *diagnostics,
+                                    struct weft_cluster **ret_cluster, struct weft_error **error)
+{
+    cleanup_cluster struct weft_cluster *cluster = NULL;
+    enum weft_status status = weft_cluster_parse_partly(path, text, diagnostics, &cluster, error);
+    if (status == WEFT_OK) {
+        status = weft_diagnostics_status(diagnostics, error);
+    }
     if (status == WEFT_OK) {
         *ret_cluster = steal(&cluster);
     }

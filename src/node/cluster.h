@@ -60,6 +60,13 @@ enum weft_status weft_cluster_parse(const char *path, const char *text,
                                     struct weft_diagnostics *diagnostics,
                                     struct weft_cluster **ret_cluster,
                                     struct weft_error **error) WEFT_MUST_CHECK;
+/* The same, but what could be read is returned also where there are errors among the findings, for
+ * a checker: names may be "", other texts NULL, and there may be no node. INVALID_ARGUMENT where
+ * the text is no YAML. */
+enum weft_status weft_cluster_parse_partly(const char *path, const char *text,
+                                           struct weft_diagnostics *diagnostics,
+                                           struct weft_cluster **ret_cluster,
+                                           struct weft_error **error) WEFT_MUST_CHECK;
 /* One node instead of all: at the gateway's address, with the models, tags, slots and memory of all
  * together. FAILED_PRECONDITION where they have different model directories. */
 enum weft_status weft_cluster_merge(struct weft_cluster *cluster,

@@ -18,9 +18,9 @@ void *keep_array(struct parsing *parsing, size_t count, size_t element_bytes)
     return array;
 }
 
-struct weft_location place_of(const struct weft_yaml_node *node)
+struct weft_location place_of(const struct parsing *parsing, const struct weft_yaml_node *node)
 {
-    return node != NULL ? node->at : (struct weft_location){0};
+    return node != NULL ? node->at : parsing->root_at;
 }
 
 char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping,
@@ -176,7 +176,7 @@ static void parse_outputs(struct parsing *parsing, const struct weft_yaml_node *
     struct weft_pipeline *pipeline = parsing->pipeline;
     if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 ||
         node->count > WEFT_VALUES_MAX) {
-        COMPLAIN(parsing, place_of(node), NULL,
+        COMPLAIN(parsing, place_of(parsing, node), NULL,
                  "a pipeline needs outputs: a mapping of 1 to %d of them", WEFT_VALUES_MAX);
         return;
     }
@@ -222,6 +222,7 @@ static void parse_root(struct parsing *parsing, const struct weft_yaml_node *roo
             weft_yaml_kind_name(root));
         return;
     }
+    parsing->root_at = root->at;
     (void)weft_yaml_check_mapping(root, "the pipeline", keys, COUNT(keys), parsing->diagnostics);
     struct weft_pipeline *pipeline = parsing->pipeline;
     parse_head(parsing, root);

@@ -4,8 +4,8 @@
 
 /*
  * The inside of reading a pipeline, shared by parse.c (the file's keys), parse_steps.c (those
- * of steps), parse_sources.c (what
- * refers to what) and parse_order.c (cycles, order, what nobody needs). Nobody else includes it.
+ * of steps), parse_sources.c (what refers to what) and parse_order.c (cycles, order, what nobody
+ * needs). Nobody else includes it.
  */
 
 #include "plan/literal.h"
@@ -19,6 +19,7 @@ struct constant {
 struct parsing {
     struct weft_pipeline *pipeline;
     struct weft_diagnostics *diagnostics;
+    struct weft_location root_at;
     struct constant *constants;
     size_t constants_count;
     const struct weft_yaml_node **step_nodes;   /* by step: its mapping */
@@ -44,8 +45,8 @@ bool check_foreign_name(struct parsing *parsing, const struct weft_yaml_node *ke
 /* NULL where the key is not there, too. */
 char *optional_string(struct parsing *parsing, const struct weft_yaml_node *mapping,
                       const char *key);
-/* Line 0 for NULL. */
-struct weft_location place_of(const struct weft_yaml_node *node);
+/* For NULL, where the file's mapping begins: the key is missing there. */
+struct weft_location place_of(const struct parsing *parsing, const struct weft_yaml_node *node);
 
 /* parse_steps.c: first what the steps are, then what they take, at last what they list in vain. */
 void parse_steps(struct parsing *parsing, const struct weft_yaml_node *node);

@@ -167,7 +167,7 @@ void parse_steps(struct parsing *parsing, const struct weft_yaml_node *node)
     struct weft_pipeline *pipeline = parsing->pipeline;
     if (node == NULL || node->kind != WEFT_YAML_MAPPING || node->count == 0 ||
         node->count > WEFT_PLAN_STEPS_MAX) {
-        COMPLAIN(parsing, place_of(node), NULL,
+        COMPLAIN(parsing, place_of(parsing, node), NULL,
                  "a pipeline needs steps: a mapping of 1 to %d of them", WEFT_PLAN_STEPS_MAX);
         return;
     }

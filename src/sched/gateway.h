@@ -14,9 +14,8 @@
  *
  * A request's states:
  *
- *     PREPARING ──all nodes have the plan──▶ RUNNING ──outputs, error, deadline, cancel──▶ ENDED
- * ──reports in──▶ gone └──────────────────────error, deadline,
- * cancel────────────────────────────────────▲
+ *     PREPARING ──all nodes have the plan──▶ RUNNING ──outputs──▶ ENDED ──reports in──▶ gone
+ *         └──error, deadline, cancel─────────────┴───────────────────▲
  */
 
 #include "base/clock.h"

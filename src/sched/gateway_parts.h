@@ -119,9 +119,10 @@ uint32_t open_step_on(const struct open_request *open, const char *name);
 const char *step_fed_on(const struct open_request *open, uint32_t producer, const char *node);
 
 /* gateway_places.c */
-/* The index of each step's node; borrowed until the next call. */
+/* The index of each step's node, in the cluster; borrowed until the next of these calls. */
 enum weft_status plan_place(struct weft_gateway *gateway, const struct weft_pipeline *pipeline,
                             const uint32_t **ret_placement, struct weft_error **error);
+/* What is kept of a pipeline's places goes: another may come to lie where it was. */
 void places_forget(struct weft_gateway *gateway, const struct weft_pipeline *pipeline);
 void places_free(struct weft_gateway *gateway);
 

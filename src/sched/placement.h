@@ -6,7 +6,7 @@
  * Placement: which node runs which step. A step may only go where its model is ready and where
  * slots, memory and tags suffice; among those nodes it goes where it would finish first, counting
  * the inputs that have to travel and the work that is there already. That is the
- * earliest-finish-time rule of HEFT (Topcuoglu, Hariri, Wu: "Performance- effective and
+ * earliest-finish-time rule of HEFT (Topcuoglu, Hariri, Wu: "Performance-effective and
  * low-complexity task scheduling for heterogeneous computing", 2002), in the pipeline's topological
  * order, with every model taking the same time as long as nothing better is known.
  *
@@ -15,14 +15,14 @@
 
 #include "base/message.h"
 
-/* A step that waits for another one's output or end. */
+/* A step, and which ones it waits for. */
 struct weft_placement_step {
     const char *name;               /* for messages */
     const char *model;              /* "join/…" runs on every node */
     const char *model_version;      /* NULL = any */
     const char *node;               /* the only node allowed; NULL = any */
     const struct weft_needs *needs; /* of the step itself, besides its model's; NULL = none */
-    const uint32_t *before;         /* indices of the steps it takes something from */
+    const uint32_t *before;         /* indices of the steps whose output or end it waits for */
     size_t before_count;
 };
 
@@ -44,8 +44,8 @@ struct weft_placement {
                              looked up here */
 };
 
-/* UNAVAILABLE, naming step and model and what stands against it; ret_nodes has room for steps_count
- * indices into nodes. */
+/* Fills ret_nodes with the index of each step's node, steps_count of them. UNAVAILABLE, naming step
+ * and model and what stands against it; OUT_OF_MEMORY. */
 enum weft_status weft_place(const struct weft_placement *placement, uint32_t *ret_nodes,
                             struct weft_error **error) WEFT_MUST_CHECK;
 

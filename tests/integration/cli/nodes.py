@@ -152,6 +152,26 @@ def a_cluster_comes_up_and_goes_down(room):
     equal(room.run("down", cluster).returncode, 4)
 
 
+def a_file_of_the_same_name_ends_nothing(room):
+    """`down` with another file of the same cluster name refuses; by a link, or with --force, it ends the cluster."""
+    room.model("echo")
+    cluster, addresses = room.cluster({"gate": ["echo"]})
+    other = room.write("elsewhere/room.yaml", cluster.read_text().replace("models: models", "models: ../models"))
+    link = room.path / "link.yaml"
+    link.symlink_to(cluster)
+    equal(room.run("up", cluster, "--wait").returncode, 0)
+    refused = room.run("down", other)
+    equal((refused.returncode, refused.stdout), (1, ""))
+    has(refused.stderr, 'cluster "room" is left: it was started with another file, ', str(cluster), "--force")
+    equal(numbers_of(infer(addresses["gate"], "echo", [3])), [3])
+    again = room.run("up", other, "--wait")
+    has(again.stderr, "1 node of this cluster runs already", f"`weft down {cluster.resolve()}`")
+    equal(room.run("down", link).stdout, "room is down: 1 node\n")
+    equal(room.run("up", link, "--wait").returncode, 0)
+    equal(room.run("down", other, "--force").stdout, "room is down: 1 node\n")
+    equal(list(room.path.glob("run/weft/*")), [])
+
+
 def a_validated_pipeline_is_checked_against_a_cluster(room):
     """`validate --server` checks against the models that the cluster has now."""
     room.model("echo")
@@ -330,7 +350,8 @@ def an_idle_node_sleeps(room):
 tell([a_node_serves_what_it_loaded, a_node_without_models_serves, a_broken_model_is_logged,
       a_broken_model_that_was_named_ends_the_node, an_address_in_use_is_told, sigterm_drains,
       a_second_signal_ends_at_once, a_broken_pipeline_file_ends_the_node, a_pipeline_becomes_ready_with_its_models,
-      a_cluster_comes_up_and_goes_down, a_validated_pipeline_is_checked_against_a_cluster,
+      a_cluster_comes_up_and_goes_down, a_file_of_the_same_name_ends_nothing,
+      a_validated_pipeline_is_checked_against_a_cluster,
       a_request_is_in_the_logs_of_its_nodes, a_failed_step_is_in_its_nodes_log, one_process_does_for_all,
       a_step_for_another_node_is_told, a_failed_start_leaves_nothing, a_cluster_that_never_is_ready_runs_out_of_time,
       the_foreground_shows_and_ends, nothing_outlives_the_foreground, a_run_directory_of_others_is_refused,

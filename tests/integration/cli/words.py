@@ -155,6 +155,8 @@ def a_cluster_file_is_checked(room):
             ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, slots: many", "slots is a number"),
             ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, memory: 4GB", "memory is a size"),
             ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, load: [x]", "models is missing"),
+            ("listen: 127.0.0.1:2", "listen: 127.0.0.1:2, models: m, load: [x, y, x]",
+             'c.yaml:5:53: error: load has "x" twice'),
             ("cluster: c", "cluster: ../c", "can't be a cluster's name"),
             ("127.0.0.1:2", "0.0.0.0:2", 'c.yaml:5:16: error: "0.0.0.0:2" can be reached from other machines, and nothing '
              'asks who calls: use a loopback address, as 127.0.0.11:2, or say "insecure: true"'),
@@ -215,6 +217,31 @@ def what_a_cluster_file_names_is_checked(room):
     has(result.stdout, 'c/c.yaml:4:13: warning: twice.yaml:6:20: no node of the cluster loads model "other"')
 
 
+def one_run_tells_all_of_a_cluster_file(room):
+    """What a cluster file names is checked also where its own keys are wrong, without faults that only follow."""
+    for model in ("echo", "other"):
+        room.write(f"c/models/{model}/config.pbtxt",
+                   CONFIG.format(name=model, delay_ms=0, broken="false", failing="false"))
+    room.write("c/twice.yaml", PIPELINE.replace("model: other", "model: othre"))
+    room.write("c/c.yaml", "cluster: c\ngateway: b\nmodels: models\nplugins: pl\npipelines: [gone.yaml, twice.yaml]\n"
+               "nodes:\n  a: { listen: 127.0.0.1, load: [ehco] }\n  b: { lisen: 127.0.0.1:2, load: [echo, echo] }\n")
+    result = room.run("validate", "c/c.yaml")
+    equal((result.returncode, result.stdout), (3, (
+        'c/c.yaml:4:10: error: the plugins directory "pl" is not there\n'
+        'c/c.yaml:5:13: error: the pipeline file "gone.yaml" is not there\n'
+        'c/c.yaml:5:24: error: twice.yaml:6:20: there is no model "othre"; did you mean "other"?\n'
+        'c/c.yaml:7:16: error: "127.0.0.1" is no address: HOST:PORT, as 127.0.0.11:8000\n'
+        'c/c.yaml:7:34: error: there is no model "ehco" in "models"; did you mean "echo"?\n'
+        'c/c.yaml:8:3: error: node "b" needs an address to listen on\n'
+        'c/c.yaml:8:8: error: unknown key "lisen" in a node; did you mean "listen"?\n'
+        'c/c.yaml:8:41: error: load has "echo" twice\n')), result.stderr)
+    for nodes in ("", "nodes:\n  a: { listen: 127.0.0.1:1, load: [echo] }\n"):  # the models are not known
+        room.write("c/c.yaml", f"cluster: c\nmodels: [models]\npipelines: [twice.yaml, gone.yaml]\n{nodes}")
+        told = room.run("validate", "c/c.yaml").stdout
+        has(told, "3:25: error: the pipeline file", ":2:9: error: " if nodes else "nodes must be")
+        assert "twice.yaml:" not in told, told
+
+
 def a_missing_file_is_not_found(room):
     """A file that isn't there ends with 4, wherever it is asked for."""
     for arguments in (("validate", "x.yaml"), ("up", "x.yaml"), ("down", "x.yaml"),
@@ -227,4 +254,5 @@ def a_missing_file_is_not_found(room):
 tell([every_verb_has_help_with_an_example, help_is_given_however_it_is_asked_for,
       the_man_page_names_every_verb_and_option, the_version_is_said, a_wrong_command_line_is_told, a_valid_file_is_valid,
       a_finding_has_its_place, a_model_without_metadata_is_taken, findings_are_json_for_programs,
-      a_cluster_file_is_checked, what_a_cluster_file_names_is_checked, a_missing_file_is_not_found])
+      a_cluster_file_is_checked, what_a_cluster_file_names_is_checked, one_run_tells_all_of_a_cluster_file,
+      a_missing_file_is_not_found])

@@ -7,6 +7,7 @@
 #include "support/plugin_host.h"
 #include "support/story.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -419,6 +420,50 @@ static void wrong_inputs_are_told_from_each_other(void **state)
     plugin_host_close(host);
 }
 
+static void numbers_that_are_not_finite_are_refused_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    static const float nan_at_1[] = {0.5F, NAN, 0, 0, 0, 0};
+    static const double infinity_at_5[] = {1e308, -0.0, 5e-324, 0, 0, -INFINITY};
+    static const uint16_t half_at_2[] = {0x7bff, 0xfbff, 0x7c00, 0, 0, 0};
+    static const uint16_t brain_at_0[] = {0xff81, 0x7f7f, 0, 0, 0, 0};
+    static const uint16_t halves[] = {0x7bff, 0xfbff, 0x7b80, 0x03ff, 0, 0};
+    static const int64_t ones[] = {-1, -1, -1, -1, -1, -1};
+    const struct {
+        const char *file;
+        enum weft_datatype datatype;
+        const void *data;
+        const char *words; /* NULL = it is taken */
+    } cases[] = {
+        {"type-FP32.onnx", WEFT_FP32, nan_at_1,
+         "input \"in\" has NaN or an infinity in it (element 1)"},
+        {"type-FP64.onnx", WEFT_FP64, infinity_at_5, "(element 5)"},
+        {"type-FP16.onnx", WEFT_FP16, half_at_2, "(element 2)"},
+        {"type-BF16.onnx", WEFT_BF16, brain_at_0, "(element 0)"},
+        {"type-FP16.onnx", WEFT_FP16, halves, NULL},
+        {"type-BF16.onnx", WEFT_BF16, halves, NULL},
+        {"type-INT64.onnx", WEFT_INT64, ones, NULL},
+    };
+    static const char *const strict[][2] = {{"finite_inputs", "true"}};
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plugin_host_setup setup = network(cases[i / 2].file);
+        setup.options = strict;
+        setup.options_count = i % 2;
+        struct plugin_host *host = open_setup(&setup);
+        struct weft_tensor input =
+            tensor("in", cases[i / 2].datatype, two_by_three, cases[i / 2].data,
+                   6 * weft_datatype_size_bytes(cases[i / 2].datatype));
+        ask(host, &input, 1);
+        if (i % 2 == 1 && cases[i / 2].words != NULL) {
+            assert_answer(WEFT_INVALID_ARGUMENT, cases[i / 2].words);
+        } else {
+            assert_status(answer.status, WEFT_OK);
+            plugin_host_answer_fini(&answer);
+        }
+        plugin_host_close(host);
+    }
+}
+
 static void expand_to(struct plugin_host *host, int64_t a, int64_t b)
 {
     const int64_t dims[] = {a, b};
@@ -517,6 +562,7 @@ int main(void)
         cmocka_unit_test(every_setting_that_makes_sense_runs),
         cmocka_unit_test(pictures_are_decoded_for_a_network_of_pixels),
         cmocka_unit_test(wrong_inputs_are_told_from_each_other),
+        cmocka_unit_test(numbers_that_are_not_finite_are_refused_where_that_is_asked_for),
         cmocka_unit_test(a_network_that_asks_for_absurd_memory_fails_and_runs_again),
         cmocka_unit_test(an_output_of_another_shape_than_promised_is_an_error),
         cmocka_unit_test(a_long_run_ends_when_it_is_cancelled),

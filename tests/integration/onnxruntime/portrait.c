@@ -8,6 +8,7 @@
 #include "support/plugin_host.h"
 #include "support/story.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,29 +57,6 @@ static const struct listed enhancer = {
     {{"image", WEFT_UINT8, {3, {SIDE, SIDE, 3}}, false}},
     {{"enhanced", WEFT_UINT8, {3, {2 * SIDE, 2 * SIDE, 3}}, false}}};
 
-static struct plugin_host *open_model(const struct listed *listed)
-{
-    static char directory[512];
-    static const char *options[2][2] = {{"weft.deterministic", "true"}, {"decode", ""}};
-    snprintf(directory, sizeof(directory), "%s/%s/1", getenv("WEFT_TEST_REPOSITORY"), listed->name);
-    options[1][1] = listed->decode;
-    const struct plugin_host_setup setup = {.plugin = getenv("WEFT_TEST_ONNXRUNTIME"),
-                                            .model_directory = directory,
-                                            .inputs = listed->inputs,
-                                            .inputs_count = listed->inputs_count,
-                                            .outputs = listed->outputs,
-                                            .outputs_count = listed->outputs_count,
-                                            .options = options,
-                                            .options_count = 2};
-    enum weft_status status = WEFT_UNKNOWN;
-    struct plugin_host *host = plugin_host_open(&setup, &status);
-    if (status != WEFT_OK) {
-        fail_msg("%s: %s: %s", listed->name, weft_status_name(status), plugin_host_reason(host));
-    }
-    assert_true(plugin_host_metadata(host).deterministic);
-    return host;
-}
-
 static uint8_t *read_file(const char *path, size_t *ret_size)
 {
     FILE *file = fopen(path, "rb");
@@ -88,9 +66,48 @@ static uint8_t *read_file(const char *path, size_t *ret_size)
     enum { FILE_MAX = 4 * 1024 * 1024 };
     uint8_t *bytes = malloc(FILE_MAX);
     assert_non_null(bytes);
-    *ret_size = fread(bytes, 1, FILE_MAX, file);
+    *ret_size = fread(bytes, 1, FILE_MAX - 1, file);
     fclose(file);
     return bytes;
+}
+
+/* Whether the model's config.pbtxt sets "finite_inputs". */
+static const char *finite_of(const char *model)
+{
+    char path[512];
+    size_t size = 0;
+    snprintf(path, sizeof(path), "%s/%s/config.pbtxt", getenv("WEFT_TEST_REPOSITORY"), model);
+    uint8_t *text = read_file(path, &size);
+    text[size] = '\0';
+    const char *setting =
+        strstr((const char *)text, "key: \"finite_inputs\" value: { string_value: \"true\" }");
+    free(text);
+    return setting != NULL ? "true" : "false";
+}
+
+static struct plugin_host *open_model(const struct listed *listed)
+{
+    static char directory[512];
+    static const char *options[3][2] = {
+        {"weft.deterministic", "true"}, {"decode", ""}, {"finite_inputs", ""}};
+    snprintf(directory, sizeof(directory), "%s/%s/1", getenv("WEFT_TEST_REPOSITORY"), listed->name);
+    options[1][1] = listed->decode;
+    options[2][1] = finite_of(listed->name);
+    const struct plugin_host_setup setup = {.plugin = getenv("WEFT_TEST_ONNXRUNTIME"),
+                                            .model_directory = directory,
+                                            .inputs = listed->inputs,
+                                            .inputs_count = listed->inputs_count,
+                                            .outputs = listed->outputs,
+                                            .outputs_count = listed->outputs_count,
+                                            .options = options,
+                                            .options_count = 3};
+    enum weft_status status = WEFT_UNKNOWN;
+    struct plugin_host *host = plugin_host_open(&setup, &status);
+    if (status != WEFT_OK) {
+        fail_msg("%s: %s: %s", listed->name, weft_status_name(status), plugin_host_reason(host));
+    }
+    assert_true(plugin_host_metadata(host).deterministic);
+    return host;
 }
 
 static void the_scene_of_each_picture_is_named(void **state)
@@ -134,8 +151,8 @@ static void bytes_that_are_no_picture_have_no_scene(void **state)
     plugin_host_close(host);
 }
 
-/* A picture of an invented person at a beach; SIDE * SIDE * 3 bytes, the caller's to free(). */
-static uint8_t *generate(struct plugin_host *host, int64_t seed)
+/* Asks for a picture of an invented person at a beach. */
+static void ask_generator(struct plugin_host *host, int64_t seed, float across, float down)
 {
     static uint8_t crop[CROP_HEIGHT * SIDE * 3];
     static uint8_t matte[CROP_HEIGHT * SIDE];
@@ -149,7 +166,7 @@ static uint8_t *generate(struct plugin_host *host, int64_t seed)
     }
     static const float embedding[128] = {0.1F, -0.1F};
     static const float features[32] = {1.0F, 0, 0, 0, 0, 0, 0, 0, 0.5F, 0.8F};
-    static const float position[] = {0.42F, 0.47F};
+    const float position[] = {across, down};
     const struct weft_tensor inputs[] = {
         {"crop", WEFT_UINT8, {3, {CROP_HEIGHT, SIDE, 3}}, crop, sizeof(crop), ""},
         {"matte", WEFT_UINT8, {2, {CROP_HEIGHT, SIDE}}, matte, sizeof(matte), ""},
@@ -160,6 +177,12 @@ static uint8_t *generate(struct plugin_host *host, int64_t seed)
     };
     const struct plugin_host_request request = {.inputs = inputs, .inputs_count = 6};
     plugin_host_ask(host, &request, &answer);
+}
+
+/* SIDE * SIDE * 3 bytes, the caller's to free(). */
+static uint8_t *generate_at(struct plugin_host *host, int64_t seed, float across, float down)
+{
+    ask_generator(host, seed, across, down);
     const struct plugin_host_output *image = plugin_host_output(&answer, "image");
     assert_int_equal(image->size_bytes, SIDE * SIDE * 3);
     uint8_t *copy = malloc(image->size_bytes);
@@ -167,6 +190,11 @@ static uint8_t *generate(struct plugin_host *host, int64_t seed)
     memcpy(copy, image->data, image->size_bytes);
     plugin_host_answer_fini(&answer);
     return copy;
+}
+
+static uint8_t *generate(struct plugin_host *host, int64_t seed)
+{
+    return generate_at(host, seed, 0.42F, 0.47F);
 }
 
 static void one_seed_gives_one_picture_and_another_seed_another(void **state)
@@ -187,6 +215,33 @@ static void one_seed_gives_one_picture_and_another_seed_another(void **state)
     free(other);
     free(again);
     free(later);
+}
+
+static void a_place_outside_is_the_nearest_inside(void **state)
+{
+    (void)state;
+    struct plugin_host *host = open_model(&generator);
+    uint8_t *outside = generate_at(host, 7, 1e30F, -5);
+    uint8_t *inside = generate_at(host, 7, 0.8F, 0.28F);
+    plugin_host_close(host);
+    assert_memory_equal(outside, inside, SIDE * SIDE * 3);
+    free(outside);
+    free(inside);
+}
+
+static void a_place_that_is_no_number_makes_no_picture(void **state)
+{
+    (void)state;
+    static const float places[][2] = {{NAN, 0.47F}, {0.42F, INFINITY}, {-INFINITY, NAN}};
+    struct plugin_host *host = open_model(&generator);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        ask_generator(host, 7, places[i][0], places[i][1]);
+        assert_status(answer.status, WEFT_INVALID_ARGUMENT);
+        assert_non_null(strstr(answer.reason, "input \"position\" has NaN or an infinity in it"));
+        plugin_host_answer_fini(&answer);
+    }
+    free(generate(host, 7)); /* it serves on */
+    plugin_host_close(host);
 }
 
 /* Small, in the upper left of what the network takes; its last row and column go on to the edges.
@@ -263,6 +318,8 @@ int main(void)
         cmocka_unit_test(the_scene_of_each_picture_is_named),
         cmocka_unit_test(bytes_that_are_no_picture_have_no_scene),
         cmocka_unit_test(one_seed_gives_one_picture_and_another_seed_another),
+        cmocka_unit_test(a_place_outside_is_the_nearest_inside),
+        cmocka_unit_test(a_place_that_is_no_number_makes_no_picture),
         cmocka_unit_test(held_out_photographs_come_out_better_than_bicubic_makes_them),
     };
     return cmocka_run_group_tests(stories, NULL, NULL);

@@ -166,6 +166,29 @@ static void another_person_is_unknown(void **state)
     }
 }
 
+static void an_enrolment_says_who_the_face_was_known_as(void **state)
+{
+    (void)state;
+    struct face_host *host = open_host(NULL);
+    const struct {
+        double part;
+        const char *enroll, *id, *known_as;
+    } calls[] = {
+        {1, "grcae", "grcae", "unknown"},
+        {1, "grace", "grace", "grcae"},        /* the same photograph: renamed */
+        {0.66, NULL, "grace", "grace"},        /* another one of her */
+        {0.66, "admiral", "admiral", "grace"}, /* now she has two names */
+        {1, "grace", "grace", "grace"},
+    };
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        ask_changed(host, HOPPER, calls[i].part, false, 1, 0, calls[i].enroll);
+        assert_status(answer.status, WEFT_OK);
+        assert_string_equal(answer.id, calls[i].id);
+        assert_string_equal(answer.known_as, calls[i].known_as);
+    }
+    face_host_close(host);
+}
+
 static void an_enrolment_survives_a_restart(void **state)
 {
     (void)state;
@@ -290,6 +313,7 @@ int main(void)
         cmocka_unit_test(the_face_of_a_photograph_is_found_and_cut_out),
         cmocka_unit_test(who_is_enrolled_is_known_again_however_the_photograph_was_changed),
         cmocka_unit_test(another_person_is_unknown),
+        cmocka_unit_test(an_enrolment_says_who_the_face_was_known_as),
         cmocka_unit_test(an_enrolment_survives_a_restart),
         cmocka_unit_test(
             a_picture_without_a_face_and_bytes_without_a_picture_are_refused_with_a_reason),

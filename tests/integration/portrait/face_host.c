@@ -42,11 +42,17 @@ static void copy(const struct plugin_host_answer *from, const char *name, void *
     memcpy(to, made->data, size_bytes);
 }
 
+static void copy_text(const struct plugin_host_answer *from, const char *name, char to[257])
+{
+    const struct plugin_host_output *made = plugin_host_output(from, name);
+    assert_in_range(made->size_bytes, 5, 4 + 256);
+    memcpy(to, (const char *)made->data + 4, made->size_bytes - 4);
+}
+
 static void read_answer(const struct plugin_host_answer *from, struct face_answer *ret_answer)
 {
-    const struct plugin_host_output *id = plugin_host_output(from, "id");
-    assert_in_range(id->size_bytes, 5, 4 + 256);
-    memcpy(ret_answer->id, (const char *)id->data + 4, id->size_bytes - 4);
+    copy_text(from, "id", ret_answer->id);
+    copy_text(from, "known_as", ret_answer->known_as);
     copy(from, "score", &ret_answer->score, sizeof(ret_answer->score));
     copy(from, "box", ret_answer->box, sizeof(ret_answer->box));
     copy(from, "count", &ret_answer->count, sizeof(ret_answer->count));

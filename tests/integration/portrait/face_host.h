@@ -24,6 +24,7 @@ struct face_answer {
     enum weft_status status;
     char reason[512];
     char id[257];
+    char known_as[257];
     float score;
     int32_t box[4];
     int32_t count;

@@ -18,8 +18,10 @@ static void what_is_no_mapping_is_told_what_it_should_be(void **state)
         snprintf(expected, sizeof(expected), "p.yaml:1:1: %s%s\n", should, texts[i][1]);
         refused(texts[i][0], expected);
     }
-    refused("pipeline: p\n",
-            "p.yaml: error: a pipeline needs steps: a mapping of 1 to 1024 of them\n");
+    refused("# first\npipeline: p\n",
+            "p.yaml:2:1: error: a pipeline needs steps: a mapping of 1 to 1024 of them\n");
+    refused("pipeline: p\nsteps: {a: {model: m}}\n",
+            "p.yaml:1:1: error: a pipeline needs outputs: a mapping of 1 to 256 of them\n");
 }
 
 static void yaml_that_grows_is_refused_at_its_first_sign(void **state)
