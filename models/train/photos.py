@@ -24,6 +24,7 @@ def package(name):
     if not os.path.isdir(root):
         debs = os.path.join(CACHE, "deb")
         os.makedirs(debs, exist_ok=True)
+        os.makedirs(os.path.dirname(root), exist_ok=True)
         subprocess.run(["apt-get", "download", name], cwd=debs, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deb = [f for f in os.listdir(debs) if f.startswith(name + "_")][0]
@@ -70,7 +71,8 @@ def load_before_skies(name, relative, longest, count, random, above=0):
 
 
 def load_panorama(name, relative, count):
-    """`count` views around of a panorama with high dynamic range, which ImageMagick's convert reads."""
+    """`count` views around of a panorama with high dynamic range, which ImageMagick's convert reads (Debian's
+    imagemagick with libmagickcore-6.q16-6-extra)."""
     path = os.path.join(CACHE, os.path.basename(relative) + ".png")
     if not os.path.exists(path):
         subprocess.run(["convert", os.path.join(package(name), relative), "-colorspace", "sRGB", "-depth", "8", path],

@@ -2,7 +2,8 @@
 """Trains the networks of the portrait case: train.py [face|enhance|scene|judge|generate ...] [--minutes N] [--out DIR].
 
 Each training has a fixed seed, prints its time and its held-out quality, and writes one ONNX file. Run
-it with Debian's python3-torch, python3-onnx, python3-skimage and (for face) python3-opencv; one core is enough.
+it with Debian's python3-torch, python3-onnx, python3-skimage, (for face) python3-opencv and (for scene's panoramas)
+imagemagick with libmagickcore-6.q16-6-extra; one core is enough.
 """
 
 import argparse
