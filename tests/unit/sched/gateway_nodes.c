@@ -79,6 +79,25 @@ static void a_new_boot_of_a_node_is_prepared_anew(void **state)
     stage_fini(&stage);
 }
 
+static void what_an_older_boot_of_a_node_said_is_no_news(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_two_nodes(&stage, pair);
+    struct weft_node_info older = stage.nodes[B].info;
+    older.generation--;
+    older.models_count = 0;
+    assert_status(weft_gateway_node(gateway_of(&stage), &older, NULL), WEFT_OK);
+    assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    stage_finish(&stage, "one", 4);
+    stage_finish(&stage, "two", 4);
+    assert_status(call.status, WEFT_OK);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
 static void a_node_is_asked_again_only_while_somebody_waits(void **state)
 {
     (void)state;
@@ -207,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_goes_where_less_is_under_way),
         cmocka_unit_test(a_new_boot_of_a_node_is_prepared_anew),
+        cmocka_unit_test(what_an_older_boot_of_a_node_said_is_no_news),
         cmocka_unit_test(a_node_is_asked_again_only_while_somebody_waits),
         cmocka_unit_test(a_node_that_always_gives_the_plan_up_is_not_asked_for_ever),
         cmocka_unit_test(a_step_that_was_reported_as_started_is_cancelled_too),
