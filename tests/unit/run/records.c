@@ -9,16 +9,6 @@
 static struct stand stand;
 static struct stand_node *a, *b;
 
-static void add_pipeline(struct stand_node *node, const char *text)
-{
-    struct weft_error *error = NULL;
-    struct weft_pipeline *pipeline = NULL;
-    cleanup_diagnostics struct weft_diagnostics diagnostics;
-    weft_diagnostics_init(&diagnostics, "stand");
-    assert_ok(weft_pipeline_parse(text, strlen(text), &diagnostics, &pipeline, &error), error);
-    assert_ok(weft_run_add_pipeline(node->run, pipeline, &error), error);
-}
-
 /* Node b has the model; a is the gateway and has none. */
 static void two_nodes(const char *pipeline)
 {
@@ -30,7 +20,7 @@ static void two_nodes(const char *pipeline)
     stand_start(&stand);
     stand_knows(a, b);
     stand_until_seen(a, b, 2);
-    add_pipeline(a, pipeline);
+    stand_pipeline(a, pipeline);
 }
 
 static bool record_says(const char *id, const char *words)
