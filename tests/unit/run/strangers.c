@@ -121,6 +121,7 @@ struct caller {
     struct weft_channel *channel;
     struct weft_client_call *call;
     size_t hellos; /* of a, that came */
+    uint64_t acknowledged;
     bool closed;
 };
 
@@ -131,6 +132,7 @@ static void caller_message(void *context, struct weft_client_call *call,
     struct caller *caller = context;
     struct weft_envelope envelope = {0};
     assert_status(weft_envelope_decode(slice, &envelope, NULL), WEFT_OK);
+    caller->acknowledged = envelope.acknowledged;
     caller->hellos += envelope.message != NULL && envelope.message->kind == WEFT_MESSAGE_HELLO;
     weft_message_free(envelope.message);
 }
@@ -158,12 +160,21 @@ static void caller_calls(struct caller *caller)
               error);
 }
 
-static void caller_says(struct caller *caller, const struct weft_envelope *envelope)
+/* With more of the protocol's bytes behind the envelope's. */
+static void caller_says_more(struct caller *caller, const struct weft_envelope *envelope,
+                             const char *bytes, size_t size_bytes)
 {
     cleanup_slices struct weft_slices slices = {0};
     assert_status(weft_envelope_encode(envelope, &slices, NULL), WEFT_OK);
+    cleanup_slice struct weft_slice more = weft_slice_static(bytes, size_bytes);
+    assert_true(size_bytes == 0 || weft_slices_add(&slices, &more));
     assert_true(weft_client_call_send(caller->call, weft_slices_items(&slices), slices.count));
     weft_slices_forget(&slices);
+}
+
+static void caller_says(struct caller *caller, const struct weft_envelope *envelope)
+{
+    caller_says_more(caller, envelope, "", 0);
 }
 
 static void caller_leaves(struct caller *caller)
@@ -222,12 +233,37 @@ static void who_missed_something_is_told_once_more_who_speaks(void **state)
     stand_close(&stand);
 }
 
+static bool has_acknowledged_two(void *context)
+{
+    return ((struct caller *)context)->acknowledged == 2;
+}
+
+/* It would be sent again each time it is asked for. */
+static void a_message_that_nobody_can_read_is_not_waited_for(void **state)
+{
+    (void)state;
+    static const char broken_deliver[] = {9 << 3 | 2, 1, (char)0xff};
+    struct caller caller;
+    stand_open(&stand);
+    a = stand_node(&stand, "a");
+    stand_start(&stand);
+    caller_calls(&caller);
+    caller_says_more(&caller, &(struct weft_envelope){.incarnation = 1, .sequence = 1},
+                     broken_deliver, sizeof(broken_deliver));
+    caller_says(&caller, &(struct weft_envelope){.incarnation = 1, .sequence = 2});
+    stand_until(&stand, has_acknowledged_two, &caller);
+    assert_true(stand_said(a, "cannot be read and is dropped"));
+    caller_leaves(&caller);
+    stand_close(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invented_names_shut_nobody_out),
         cmocka_unit_test(a_caller_that_says_it_is_another_is_not_listened_to),
         cmocka_unit_test(who_missed_something_is_told_once_more_who_speaks),
+        cmocka_unit_test(a_message_that_nobody_can_read_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
