@@ -257,10 +257,31 @@ static void a_message_that_nobody_can_read_is_not_waited_for(void **state)
     stand_close(&stand);
 }
 
+/* It came before them, so that its place would be the first to be given away. */
+static void a_stranger_that_has_said_who_it_is_stays(void **state)
+{
+    (void)state;
+    static struct crowd crowd;
+    stand_open(&stand);
+    a = stand_node(&stand, "a");
+    c = stand_node(&stand, "c");
+    stand_start(&stand);
+    stand_knows(c, a);
+    stand_until_seen(a, c, 0);
+    crowd_calls(&crowd, a);
+    stand_wait_ms(&stand, 50);
+    assert_true(stand_said(a, "and said nothing: it makes room"));
+    assert_false(stand_said(a, "c\\\" and said nothing: it makes room"));
+    assert_non_null(stand_seen(a, c));
+    crowd_leaves(&crowd);
+    stand_close(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invented_names_shut_nobody_out),
+        cmocka_unit_test(a_stranger_that_has_said_who_it_is_stays),
         cmocka_unit_test(a_caller_that_says_it_is_another_is_not_listened_to),
         cmocka_unit_test(who_missed_something_is_told_once_more_who_speaks),
         cmocka_unit_test(a_message_that_nobody_can_read_is_not_waited_for),
