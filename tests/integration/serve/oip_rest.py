@@ -208,6 +208,11 @@ def a_bomb_is_refused(door):
     problem(door.json("POST", ECHO, bomb, {"Content-Encoding": "gzip"}), 413)
 
 
+def a_tensor_of_too_many_elements_is_too_large(door):
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1 << 40, 2], "data": [1]}
+    problem(door.json("POST", ECHO, {"inputs": [tensor]}), 413, "elements")
+
+
 def compressed_answers_where_they_gain(door):
     raw = {"Inference-Header-Content-Length": "0"}
 
