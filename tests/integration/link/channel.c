@@ -9,11 +9,13 @@
 
 static size_t silent_count;
 static bool all_are_silent;
+static uint64_t told_deadline_ns;
 
 static void echo(void *context, struct weft_server_call *call, const struct weft_slice *message)
 {
     (void)context;
     struct weft_slice reply = weft_slice_ref(message);
+    told_deadline_ns = weft_server_call_deadline_ns(call);
     weft_server_call_reply(call, &reply, 1);
 }
 
@@ -142,12 +144,47 @@ static void test_the_pauses_between_attempts_grow(void **state)
     town_raze(&town);
 }
 
+static void test_a_call_that_had_to_wait_keeps_the_rest_of_its_deadline(void **state)
+{
+    (void)state;
+    struct town town = {0};
+    struct asked asked;
+    build(&town);
+    struct weft_client_call_options options = to_echo;
+    options.deadline_ns = weft_loop_now_ns() + 60 * WEFT_NS_PER_S;
+    ask(&town, &asked, &options, town_bytes(5, 7)); /* there is no connection yet */
+    town_run_until(&town, &asked.done);
+    assert_ok(weft_error_status(asked.error), asked.error);
+    assert_true(told_deadline_ns > weft_loop_now_ns() + 30 * WEFT_NS_PER_S);
+    asked_fini(&asked);
+    town_raze(&town);
+}
+
+/* The peer answers each time that it is asked for a sign of life. */
+static void test_a_long_call_to_a_peer_that_lives_goes_on(void **state)
+{
+    (void)state;
+    struct town town = {.channel_options = {.keepalive_ms = 20, .keepalive_timeout_ms = 400}};
+    struct asked asked;
+    build(&town);
+    ask(&town, &asked, &to_silence, town_bytes(5, 7));
+    town_run_ms(&town, 1000);
+    assert_false(asked.done);
+    weft_client_call_cancel(asked.call);
+    town_run_until(&town, &asked.done);
+    assert_status(weft_error_status(asked.error), WEFT_CANCELLED);
+    asked_fini(&asked);
+    town_raze(&town);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_call_that_waits_for_room_goes_by_the_next_connection),
         cmocka_unit_test(test_who_takes_connections_and_drops_them_is_left_alone_for_a_while),
         cmocka_unit_test(test_the_pauses_between_attempts_grow),
+        cmocka_unit_test(test_a_call_that_had_to_wait_keeps_the_rest_of_its_deadline),
+        cmocka_unit_test(test_a_long_call_to_a_peer_that_lives_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,33 @@ static void a_stream_that_is_reset_has_the_status_of_its_code(void **state)
     }
 }
 
+/* grpc/doc/http-grpc-status-mapping.md */
+static void a_server_that_speaks_http_alone_has_the_status_of_its_code(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *code;
+        enum weft_status status;
+    } cases[] = {
+        {"400", WEFT_INTERNAL},      {"401", WEFT_UNAUTHENTICATED}, {"403", WEFT_PERMISSION_DENIED},
+        {"404", WEFT_UNIMPLEMENTED}, {"429", WEFT_UNAVAILABLE},     {"502", WEFT_UNAVAILABLE},
+        {"503", WEFT_UNAVAILABLE},   {"504", WEFT_UNAVAILABLE},     {"500", WEFT_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct story story;
+        cleanup_text struct weft_text fields = {0};
+        weft_text_append(&fields, "\x08\x03", 2); /* :status, its name from the table */
+        weft_text_append_string(&fields, cases[i].code);
+        begin(&story);
+        (void)call_with(&story, NULL, 0);
+        give(&story, HEADERS, END_HEADERS | END_STREAM, 1, fields.data, fields.length);
+        free(http_take(story.client, NULL));
+        assert_int_equal(story.finished_count, 1);
+        assert_status(story.status, cases[i].status);
+        end(&story);
+    }
+}
+
 static void an_answer_that_ends_inside_a_message_is_none(void **state)
 {
     (void)state;
@@ -264,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_that_is_reset_has_the_status_of_its_code),
+        cmocka_unit_test(a_server_that_speaks_http_alone_has_the_status_of_its_code),
         cmocka_unit_test(an_answer_that_ends_inside_a_message_is_none),
         cmocka_unit_test(a_compressed_message_needs_the_encodings_name),
         cmocka_unit_test(bytes_behind_the_gzip_of_a_message_spoil_it),
