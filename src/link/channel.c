@@ -146,13 +146,12 @@ static void on_keepalive(void *context)
     uint64_t next_ns = connection->received_ns + interval_ns;
     if (now_ns >= next_ns) {
         uint64_t timeout_ns = channel->options.keepalive_timeout_ms * WEFT_NS_PER_MS;
-        if (carrier->asked && connection->pinging) {
+        if (connection->pinging) {
             struct weft_error *error = NULL;
             weft_error_set(&error, WEFT_UNAVAILABLE, "%s gives no sign of life", channel->address);
             weft_connection_end(connection, error);
             return;
         }
-        carrier->asked = true;
         weft_connection_ask_for_sign(connection);
         weft_connection_nudge(connection);
         next_ns = now_ns + timeout_ns;

@@ -42,7 +42,6 @@ struct weft_carrier {
     struct weft_list link;
     struct weft_timer keepalive;
     uint64_t since_ns;
-    bool asked; /* for a sign of life */
 };
 
 /* client_call.c: starts waiting calls while there is room. */

@@ -55,7 +55,7 @@ struct pair {
     struct node a, b;
 };
 
-static void pair_open_over(struct pair *pair, bool same_host_sockets)
+static void pair_found(struct pair *pair, bool same_host_sockets)
 {
     static const struct weft_peers_events events = {
         .connected = connected, .envelope = envelope_came, .disconnected = disconnected};
@@ -66,9 +66,20 @@ static void pair_open_over(struct pair *pair, bool same_host_sockets)
     assert_ok(weft_peers_new(pair->town.link, "b", &events, &pair->b, &pair->b.peers, NULL), NULL);
     assert_ok(weft_peers_serve(pair->b.peers, pair->town.grpc, NULL), NULL);
     town_open(&pair->town);
+}
+
+/* Until both hear of each other. */
+static void pair_meet(struct pair *pair)
+{
     assert_ok(weft_peers_add(pair->a.peers, "b", pair->town.address, NULL, NULL), NULL);
     town_run_until(&pair->town, &pair->a.connected);
     town_run_until(&pair->town, &pair->b.connected);
+}
+
+static void pair_open_over(struct pair *pair, bool same_host_sockets)
+{
+    pair_found(pair, same_host_sockets);
+    pair_meet(pair);
 }
 
 static void pair_open(struct pair *pair)
@@ -161,12 +172,25 @@ static void the_round_trip_is_known_over_either_kind_of_socket(void **state)
     }
 }
 
+static void a_node_is_called_where_it_was_last_said_to_be(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_found(&pair, false);
+    assert_ok(weft_peers_add(pair.a.peers, "b", "127.0.0.1:1", NULL, NULL), NULL);
+    town_run_ms(&pair.town, 2 * WEFT_PEER_REOPEN_MS);
+    assert_false(pair.a.connected); /* it calls in vain, and goes on to do so */
+    pair_meet(&pair);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_a_session_holds_goes_out_at_once),
         cmocka_unit_test(the_largest_value_arrives_on_either_way),
         cmocka_unit_test(the_round_trip_is_known_over_either_kind_of_socket),
+        cmocka_unit_test(a_node_is_called_where_it_was_last_said_to_be),
     };
     return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
 }

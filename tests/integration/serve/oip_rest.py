@@ -208,6 +208,11 @@ def a_bomb_is_refused(door):
     problem(door.json("POST", ECHO, bomb, {"Content-Encoding": "gzip"}), 413)
 
 
+def a_tensor_of_too_many_elements_is_too_large(door):
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1 << 40, 2], "data": [1]}
+    problem(door.json("POST", ECHO, {"inputs": [tensor]}), 413, "elements")
+
+
 def compressed_answers_where_they_gain(door):
     raw = {"Inference-Header-Content-Length": "0"}
 
@@ -223,6 +228,11 @@ def compressed_answers_where_they_gain(door):
     assert "content-encoding" not in infer("zeroes", "gzip;q=0")[1]
     assert "content-encoding" not in infer("picture", "gzip")[1]
     assert "content-encoding" not in door.call("POST", ECHO, json.dumps(PAIR), {"Accept-Encoding": "gzip"})[1]
+    for rows, coded in ((10_000, True), (1_200_000, False)):  # the larger is over 8 MiB
+        tensor = {"name": "x", "datatype": "FP32", "shape": [rows, 2], "parameters": {"binary_data_size": 8 * rows}}
+        body, length = binary({"inputs": [tensor], "parameters": {"binary_data_output": True}}, bytes(8 * rows))
+        status, headers, _ = door.call("POST", ECHO, body, {**length, "Accept-Encoding": "gzip"})
+        assert status == 200 and ("content-encoding" in headers) == coded
 
 
 # --- bad input ---

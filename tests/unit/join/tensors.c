@@ -82,6 +82,11 @@ static void what_does_not_fit_is_told_by_its_number(void **state)
     refuses(&join, WEFT_INVALID_ARGUMENT,
             "concat: input 2 of shape [1,3] differs outside the axis");
     join = ask("concat");
+    give_octets(&join, SHAPE(1, 3), "\1\2\3", 3);
+    give_octets(&join, SHAPE(1, 2), "\1\2", 2);
+    refuses(&join, WEFT_INVALID_ARGUMENT,
+            "concat: input 2 of shape [1,2] differs outside the axis");
+    join = ask("concat");
     give_octets(&join, SHAPE(1), "\1", 1);
     give_octets(&join, SHAPE(1, 1), "\1", 1);
     refuses(&join, WEFT_INVALID_ARGUMENT, "concat: input 2 has 2 dimensions, input 1 has 1");

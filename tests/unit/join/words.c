@@ -13,6 +13,11 @@ static void texts_follow_each_other_in_the_steps_order(void **state)
     give(&join, WEFT_BYTES, SHAPE(2), "\3\0\0\0two\5\0\0\0three", 16);
     give_text(&join, "");
     gives_text(&join, "one / two / three / ");
+    join = ask("text"); /* an empty text is one, wherever it stands */
+    with_word(&join, "separator", ",");
+    give_text(&join, "");
+    give_text(&join, "one");
+    gives_text(&join, ",one");
 }
 
 static void a_text_without_words_is_an_empty_text(void **state)

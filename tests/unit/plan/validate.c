@@ -57,6 +57,10 @@ static void what_fits_is_left_alone(void **state)
                "  p: {model: paint, inputs: {crop: f.crop}}\n"
                "outputs: {image: p.image, id: f.id}\n",
           "");
+    /* What is not known may fit. */
+    finds("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1, 64, -1]}}\n"
+          "steps:\n  p: {model: paint, inputs: {crop: x}}\noutputs: {image: p.image}\n",
+          "");
 }
 
 static void an_unknown_model_is_pointed_at_and_the_nearest_named(void **state)

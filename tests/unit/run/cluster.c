@@ -136,6 +136,32 @@ static void models_that_come_later_are_announced(void **state)
     stand_close(&stand);
 }
 
+/* Node a knows b and c, which have not heard of each other. */
+static void nodes_that_a_plan_brings_together_hand_on_what_they_make(void **state)
+{
+    (void)state;
+    struct stand_call call;
+    stand_open(&stand);
+    a = stand_node(&stand, "a");
+    b = stand_node(&stand, "b");
+    struct stand_node *c = stand_node(&stand, "c");
+    stand_model(b, "first", 1, STAND_SAME);
+    stand_model(c, "second", 1, STAND_SAME);
+    stand_start(&stand);
+    stand_knows(a, b);
+    stand_knows(a, c);
+    stand_until_seen(a, b, 1);
+    stand_until_seen(a, c, 1);
+    stand_pipeline(a, "pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+                      "steps:\n  f: {model: first, inputs: {x: x}}\n"
+                      "  s: {model: second, inputs: {x: f.y}}\noutputs: {y: s.y}\n");
+    assert_status(stand_call(a, &call, "p", 1000, NULL, 10 * WEFT_NS_PER_S), WEFT_OK);
+    assert_int_equal(call.output_bytes, 1000);
+    assert_non_null(stand_seen(b, c));
+    stand_call_fini(&call);
+    stand_close(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_node_that_goes_ends_what_it_held),
         cmocka_unit_test(what_is_under_way_ends_with_its_gateway),
         cmocka_unit_test(models_that_come_later_are_announced),
+        cmocka_unit_test(nodes_that_a_plan_brings_together_hand_on_what_they_make),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

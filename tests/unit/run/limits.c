@@ -10,16 +10,6 @@
 static struct stand stand;
 static struct stand_node *a, *b;
 
-static void add_pipeline(struct stand_node *node, const char *text)
-{
-    struct weft_error *error = NULL;
-    struct weft_pipeline *pipeline = NULL;
-    cleanup_diagnostics struct weft_diagnostics diagnostics;
-    weft_diagnostics_init(&diagnostics, "stand");
-    assert_ok(weft_pipeline_parse(text, strlen(text), &diagnostics, &pipeline, &error), error);
-    assert_ok(weft_run_add_pipeline(node->run, pipeline, &error), error);
-}
-
 static enum weft_status ask_once(struct stand_node *node, const char *name)
 {
     struct stand_call call;
@@ -42,8 +32,8 @@ static void the_pipeline_of_a_model_nobody_asks_for_makes_room(void **state)
         stand_model(a, name, 1, STAND_SAME);
     }
     stand_start(&stand);
-    add_pipeline(a, "pipeline: mine\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                    "steps:\n  s: {model: m0, inputs: {x: x}}\noutputs: {y: s.y}\n");
+    stand_pipeline(a, "pipeline: mine\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+                      "steps:\n  s: {model: m0, inputs: {x: x}}\noutputs: {y: s.y}\n");
     assert_status(stand_ask(a, &held, "slow", 1, NULL, WEFT_DEADLINE_NEVER_NS), WEFT_OK);
     for (unsigned round = 0; round < 3; round++) {
         for (char name[] = "m0"; name[1] < '8'; name[1]++) {
@@ -66,8 +56,8 @@ static void where_all_pipelines_are_the_users_there_is_no_room(void **state)
     a->pipelines_max = 1;
     stand_model(a, "m", 1, STAND_SAME);
     stand_start(&stand);
-    add_pipeline(a, "pipeline: mine\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                    "steps:\n  s: {model: m, inputs: {x: x}}\noutputs: {y: s.y}\n");
+    stand_pipeline(a, "pipeline: mine\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+                      "steps:\n  s: {model: m, inputs: {x: x}}\noutputs: {y: s.y}\n");
     assert_status(ask_once(a, "mine"), WEFT_OK);
     assert_status(ask_once(a, "m"), WEFT_RESOURCE_EXHAUSTED);
     stand_close(&stand);

@@ -123,6 +123,16 @@ void stand_knows(struct stand_node *node, const struct stand_node *other)
         error);
 }
 
+void stand_pipeline(struct stand_node *node, const char *yaml)
+{
+    struct weft_error *error = NULL;
+    struct weft_pipeline *pipeline = NULL;
+    cleanup_diagnostics struct weft_diagnostics diagnostics;
+    weft_diagnostics_init(&diagnostics, "stand");
+    assert_ok(weft_pipeline_parse(yaml, strlen(yaml), &diagnostics, &pipeline, &error), error);
+    assert_ok(weft_run_add_pipeline(node->run, pipeline, &error), error);
+}
+
 static void set(void *context)
 {
     *(bool *)context = true;

@@ -63,6 +63,8 @@ struct weft_run_options stand_options(struct stand_node *node);
 /* All nodes are up; each that was told of another with stand_knows calls it. */
 void stand_start(struct stand *stand);
 void stand_knows(struct stand_node *node, const struct stand_node *other);
+/* One of the node's own. */
+void stand_pipeline(struct stand_node *node, const char *yaml);
 /* Engine and door are closed; the others see it go. */
 void stand_stop(struct stand_node *node);
 void stand_close(struct stand *stand);

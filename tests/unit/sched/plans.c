@@ -38,8 +38,9 @@ static const char stream[] = "pipeline: p\nsteps:\n"
                              "  speak: {model: m}\n"
                              "outputs: {word: speak.word, log: speak.log}\n";
 
-static struct weft_message *plan_for(uint64_t number, struct weft_plan_node *nodes,
-                                     struct weft_plan_task *tasks, size_t tasks_count)
+static struct weft_message *plan_among(uint64_t number, struct weft_plan_node *nodes,
+                                       size_t nodes_count, struct weft_plan_task *tasks,
+                                       size_t tasks_count)
 {
     struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARE);
     struct weft_node_plan plan = {.gateway = 100,
@@ -47,11 +48,17 @@ static struct weft_message *plan_for(uint64_t number, struct weft_plan_node *nod
                                   .pipeline = (char *)"p",
                                   .pipeline_version = (char *)"",
                                   .nodes = nodes,
-                                  .nodes_count = 1,
+                                  .nodes_count = nodes_count,
                                   .tasks = tasks,
                                   .tasks_count = tasks_count};
     assert_true(weft_node_plan_copy(&plan, &message->prepare));
     return message;
+}
+
+static struct weft_message *plan_for(uint64_t number, struct weft_plan_node *gateway,
+                                     struct weft_plan_task *tasks, size_t tasks_count)
+{
+    return plan_among(number, gateway, 1, tasks, tasks_count);
 }
 
 /* Tells the worker, and says why it refuses; NULL if it does not. */
@@ -195,6 +202,39 @@ static void constants_are_limited_in_sum(void **state)
     stage_fini(&stage);
 }
 
+static void a_plan_that_runs_is_a_used_one(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    stage_init(&stage);
+    stage.plans_max = 2;
+    stage_node(&stage, "gateway", 1, 0);
+    stage_node(&stage, "worker", 1, 0);
+    stage_model(&stage, WORKER, "m");
+    stage_up(&stage);
+    struct weft_plan_input input = {.name = (char *)"x", .from_step = WEFT_STEP_GATEWAY};
+    struct weft_plan_task task = {
+        .step_name = (char *)"a", .model = (char *)"m", .inputs = &input, .inputs_count = 1};
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1)));
+    assert_null(prepare(&stage, plan_for(2, &gateway_node, &task, 1)));
+    struct weft_message *deliver = weft_message_new(WEFT_MESSAGE_DELIVER);
+    deliver->deliver.request = (struct weft_request_id){100, 1};
+    deliver->deliver.plan = 1;
+    deliver->deliver.from_step = WEFT_STEP_GATEWAY;
+    deliver->deliver.timeout_ns = UINT64_MAX;
+    deliver->deliver.last = true;
+    deliver->deliver.value = constant_of(1);
+    say(&stage, deliver, "gateway");
+    stage_finish(&stage, "a", 0);
+    stage_wait(&stage, WEFT_WORKER_REPORT_AFTER_NS);
+    assert_int_equal(stage.post_count, 0);
+    say(&stage, plan_for(3, &gateway_node, &task, 1), "gateway");
+    assert_int_equal(stage.post_count, 2);
+    assert_int_equal(stage.post[0].message->prepared.plan, 2);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error), WEFT_UNAVAILABLE);
+    stage_fini(&stage);
+}
+
 static void a_plan_stays_whose_gateway_cannot_be_told(void **state)
 {
     (void)state;
@@ -332,6 +372,56 @@ static void only_a_plans_own_gateway_commands(void **state)
     stage_fini(&stage);
 }
 
+static void beside_another_node(struct stage *stage)
+{
+    stage_init(stage);
+    stage_node(stage, "gateway", 1, 0);
+    stage_node(stage, "worker", 1, 0);
+    stage_node(stage, "other", 1, 0);
+    stage_model(stage, WORKER, "m");
+    stage_up(stage);
+}
+
+static void a_plan_of_one_gateway_is_not_anothers(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    beside_another_node(&stage);
+    struct weft_plan_task task = {.step_name = (char *)"a", .model = (char *)"m"};
+    struct weft_plan_node other_node = {(char *)"other", 102, (char *)"nowhere:1"};
+    assert_null(prepare(&stage, plan_for(1, &gateway_node, &task, 1)));
+    say(&stage, plan_for(1, &other_node, &task, 1), "other");
+    assert_int_equal(stage.post_count, 1);
+    assert_status(weft_error_status(stage.post[0].message->prepared.error), WEFT_ALREADY_EXISTS);
+    stage_fini(&stage);
+}
+
+static void inputs_come_from_the_gateway_alone(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    beside_another_node(&stage);
+    struct weft_plan_input input = {.name = (char *)"x", .from_step = WEFT_STEP_GATEWAY};
+    struct weft_plan_task task = {
+        .step_name = (char *)"a", .model = (char *)"m", .inputs = &input, .inputs_count = 1};
+    struct weft_plan_node nodes[] = {gateway_node, {(char *)"other", 102, (char *)"nowhere:1"}};
+    assert_null(prepare(&stage, plan_among(1, nodes, 2, &task, 1)));
+    static const char *const from[] = {"other", "gateway"};
+    for (size_t i = 0; i < 2; i++) {
+        struct weft_message *deliver = weft_message_new(WEFT_MESSAGE_DELIVER);
+        deliver->deliver.request = (struct weft_request_id){100, 1};
+        deliver->deliver.plan = 1;
+        deliver->deliver.from_step = WEFT_STEP_GATEWAY;
+        deliver->deliver.timeout_ns = UINT64_MAX;
+        deliver->deliver.last = true;
+        deliver->deliver.value = constant_of(1);
+        say(&stage, deliver, from[i]);
+        assert_int_equal(state_of(&stage).runs, i);
+    }
+    stage_finish(&stage, "a", 0);
+    stage_fini(&stage);
+}
+
 static void more_requests_than_a_node_can_hold_fail_by_name(void **state)
 {
     (void)state;
@@ -371,10 +461,13 @@ int main(void)
         cmocka_unit_test(what_the_node_lacks_is_told),
         cmocka_unit_test(the_least_recently_used_plan_makes_room_and_its_gateway_is_told),
         cmocka_unit_test(constants_are_limited_in_sum),
+        cmocka_unit_test(a_plan_that_runs_is_a_used_one),
         cmocka_unit_test(a_plan_stays_whose_gateway_cannot_be_told),
         cmocka_unit_test(a_plan_in_use_does_not_make_room),
         cmocka_unit_test(a_plan_that_made_room_is_prepared_anew_for_the_next_request),
         cmocka_unit_test(only_a_plans_own_gateway_commands),
+        cmocka_unit_test(a_plan_of_one_gateway_is_not_anothers),
+        cmocka_unit_test(inputs_come_from_the_gateway_alone),
         cmocka_unit_test(more_requests_than_a_node_can_hold_fail_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

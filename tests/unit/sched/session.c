@@ -7,6 +7,9 @@
 #include "base/random.h"
 #include "support/story.h"
 
+/* The incarnations of most stories are far in the past. */
+#define WALL_NS (1000 * WEFT_NS_PER_S)
+
 /* One end of a conversation: what it received, and what it put on the wire. */
 struct end {
     struct weft_session *session;
@@ -19,6 +22,7 @@ struct end {
     size_t missed_count;
     bool without_memory; /* sending fails */
     bool busy;           /* what was sent has not left */
+    uint64_t wall_ns;
     struct weft_envelope wire[4096];
     size_t wire_count;
 };
@@ -63,11 +67,9 @@ static void on_undelivered(void *context, struct weft_message *take_message)
     weft_message_free(take_message);
 }
 
-/* The incarnations of most stories are far in the past. */
 static uint64_t on_wall(void *context)
 {
-    (void)context;
-    return 1000 * WEFT_NS_PER_S;
+    return ((struct end *)context)->wall_ns;
 }
 
 static void on_refused(void *context, uint64_t incarnation)
@@ -78,7 +80,7 @@ static void on_refused(void *context, uint64_t incarnation)
 
 static void end_init(struct end *end, struct end *other, uint64_t incarnation)
 {
-    *end = (struct end){.other = other};
+    *end = (struct end){.other = other, .wall_ns = WALL_NS};
     struct weft_session_options options = WEFT_SESSION_OPTIONS_DEFAULT;
     struct weft_session_host host = {.send = on_send,
                                      .deliver = on_deliver,
@@ -379,6 +381,35 @@ static void a_peer_that_stays_away_is_lost_and_nothing_of_before_counts(void **s
     end_fini(&b);
 }
 
+/* The other end's answers were lost with the connection, so that a new end of it is no news. */
+static void an_end_that_was_given_up_before_it_heard_anything_is_told_so(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    carry(&a, 0);
+    disconnect_both(&a, &b, 1);
+    tick(&b);
+    assert_int_equal(b.lost_count, 1);
+
+    connect_both(&a, &b, 5);
+    carry(&a, 5);
+    assert_int_equal(b.delivered_count, 1); /* the given-up end is none that is new */
+    tick(&b);
+    carry(&b, 6);
+    assert_int_equal(a.lost_count, 1);
+    assert_int_equal(a.undelivered_count, 1);
+    say(&a, 2, 7);
+    carry(&a, 7);
+    assert_int_equal(b.delivered_count, 2);
+    assert_int_equal(b.delivered[1], 2);
+    end_fini(&a);
+    end_fini(&b);
+}
+
 static void a_new_boot_replaces_the_old_one(void **state)
 {
     (void)state;
@@ -412,7 +443,7 @@ static void an_end_of_the_far_future_does_not_shut_the_real_one_out(void **state
 {
     (void)state;
     static struct end a, b, forged;
-    uint64_t latest = on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS;
+    uint64_t latest = WALL_NS + WEFT_SESSION_AHEAD_MAX_NS;
     end_init(&a, &b, 10);
     end_init(&b, &a, 20);
     end_init(&forged, &a, latest + 1);
@@ -440,11 +471,47 @@ static void an_end_whose_clock_is_a_day_ahead_is_heard(void **state)
     (void)state;
     static struct end a, b;
     end_init(&a, &b, 10);
-    end_init(&b, &a, on_wall(NULL) + WEFT_SESSION_AHEAD_MAX_NS);
+    end_init(&b, &a, WALL_NS + WEFT_SESSION_AHEAD_MAX_NS);
     connect_both(&a, &b, 0);
     say(&b, 1, 0);
     carry(&b, 0);
     assert_int_equal(a.delivered_count, 1);
+    assert_int_equal(a.refused_count, 0);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void an_end_of_the_far_future_is_told_of_once_a_connection(void **state)
+{
+    (void)state;
+    static struct end a, forged;
+    end_init(&a, &forged, 10);
+    end_init(&forged, &a, WALL_NS + WEFT_SESSION_AHEAD_MAX_NS + 1);
+    for (size_t connection = 1; connection <= 2; connection++) {
+        connect_both(&a, &forged, 0);
+        say(&forged, 1, 0);
+        say(&forged, 2, 0);
+        carry(&forged, 0);
+        assert_int_equal(a.refused_count, connection);
+        disconnect_both(&a, &forged, 1);
+    }
+    end_fini(&a);
+    end_fini(&forged);
+}
+
+static void an_end_that_is_known_is_heard_although_the_clock_was_set_back(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, WALL_NS + WEFT_SESSION_AHEAD_MAX_NS);
+    connect_both(&a, &b, 0);
+    say(&b, 1, 0);
+    carry(&b, 0);
+    a.wall_ns -= WEFT_NS_PER_S;
+    say(&b, 2, 1);
+    carry(&b, 1);
+    assert_int_equal(a.delivered_count, 2);
     assert_int_equal(a.refused_count, 0);
     end_fini(&a);
     end_fini(&b);
@@ -462,6 +529,132 @@ static void a_peer_far_behind_refuses_more_instead_of_filling_memory(void **stat
     struct weft_message *message = weft_message_new(WEFT_MESSAGE_CANCEL);
     assert_status(weft_session_send(a.session, message, 0, NULL), WEFT_RESOURCE_EXHAUSTED);
     weft_message_free(message);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+/* How long the end waits, from now on, until it asks about its first message. */
+static uint64_t ask(struct end *end, uint64_t *now_ns)
+{
+    uint64_t wait_ns = weft_session_deadline_ns(end->session) - *now_ns;
+    *now_ns += wait_ns;
+    weft_session_tick(end->session, *now_ns);
+    assert_int_equal(end->wire_count, 1);
+    return wait_ns;
+}
+
+static void a_peer_that_says_nothing_is_asked_more_seldom_but_not_for_ever(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    uint64_t now_ns = 0;
+    say(&a, 1, now_ns);
+    cut(&a);
+    uint64_t first_ns = ask(&a, &now_ns);
+    cut(&a);
+    uint64_t last_ns = first_ns;
+    for (int i = 0; i < 100; i++) {
+        uint64_t wait_ns = ask(&a, &now_ns);
+        assert_true(wait_ns == last_ns || wait_ns == 2 * last_ns);
+        assert_true(wait_ns <= WEFT_NS_PER_S * 3600);
+        last_ns = wait_ns;
+        if (i < 99) {
+            cut(&a);
+        }
+    }
+    assert_true(last_ns >= 4 * first_ns);
+    carry(&a, now_ns);
+    weft_session_tick(b.session, weft_session_deadline_ns(b.session));
+    carry(&b, now_ns);
+    say(&a, 2, now_ns); /* it is here again */
+    cut(&a);
+    assert_int_equal(ask(&a, &now_ns), first_ns);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void what_is_missing_is_told_once_however_much_comes_behind(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    cut(&a);
+    say(&a, 2, 0);
+    carry(&a, 0);
+    tick(&b);
+    assert_int_equal(b.wire_count, 1);
+    assert_true(b.wire[0].again);
+    say(&a, 3, 1);
+    say(&a, 4, 1);
+    carry(&a, 1);
+    assert_true(weft_session_deadline_ns(b.session) == WEFT_DEADLINE_NEVER_NS);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void asking_all_the_time_does_not_put_off_the_answer(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    say(&a, 1, 0);
+    cut(&a);
+    weft_session_missed(b.session, 0);
+    tick(&b);
+    carry(&b, 1);
+    uint64_t due_ns = weft_session_deadline_ns(a.session);
+    weft_session_missed(b.session, 1);
+    tick(&b);
+    carry(&b, due_ns - 1);
+    assert_true(weft_session_deadline_ns(a.session) == due_ns);
+    weft_session_tick(a.session, due_ns);
+    carry(&a, due_ns);
+    assert_int_equal(b.delivered_count, 1);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void patience_with_a_peer_that_is_away_does_not_begin_anew_with_each_message(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    say(&a, 1, 0);
+    uint64_t lost_ns = weft_session_deadline_ns(a.session);
+    say(&a, 2, lost_ns - 1);
+    assert_true(weft_session_deadline_ns(a.session) == lost_ns);
+    weft_session_tick(a.session, lost_ns);
+    assert_int_equal(a.lost_count, 1);
+    assert_int_equal(a.undelivered_count, 2);
+    end_fini(&a);
+    end_fini(&b);
+}
+
+static void what_waits_for_memory_waits_for_the_bytes_before_it(void **state)
+{
+    (void)state;
+    static struct end a, b;
+    end_init(&a, &b, 10);
+    end_init(&b, &a, 20);
+    connect_both(&a, &b, 0);
+    a.without_memory = true;
+    say(&a, 1, 0);
+    a.without_memory = false;
+    a.busy = true;
+    tick(&a);
+    assert_int_equal(a.wire_count, 0);
+    a.busy = false;
+    tick(&a);
+    assert_int_equal(a.wire_count, 1);
     end_fini(&a);
     end_fini(&b);
 }
@@ -552,10 +745,18 @@ int main(void)
         cmocka_unit_test(what_could_not_be_read_for_lack_of_memory_is_asked_for_again),
         cmocka_unit_test(without_memory_to_send_it_is_tried_soon_and_in_order),
         cmocka_unit_test(a_peer_that_stays_away_is_lost_and_nothing_of_before_counts),
+        cmocka_unit_test(an_end_that_was_given_up_before_it_heard_anything_is_told_so),
         cmocka_unit_test(a_new_boot_replaces_the_old_one),
         cmocka_unit_test(an_end_of_the_far_future_does_not_shut_the_real_one_out),
+        cmocka_unit_test(an_end_of_the_far_future_is_told_of_once_a_connection),
         cmocka_unit_test(an_end_whose_clock_is_a_day_ahead_is_heard),
+        cmocka_unit_test(an_end_that_is_known_is_heard_although_the_clock_was_set_back),
         cmocka_unit_test(a_peer_far_behind_refuses_more_instead_of_filling_memory),
+        cmocka_unit_test(a_peer_that_says_nothing_is_asked_more_seldom_but_not_for_ever),
+        cmocka_unit_test(what_is_missing_is_told_once_however_much_comes_behind),
+        cmocka_unit_test(asking_all_the_time_does_not_put_off_the_answer),
+        cmocka_unit_test(patience_with_a_peer_that_is_away_does_not_begin_anew_with_each_message),
+        cmocka_unit_test(what_waits_for_memory_waits_for_the_bytes_before_it),
         cmocka_unit_test(an_idle_session_wants_no_timer),
         cmocka_unit_test(a_thousand_bad_networks_never_reorder_double_or_skip),
     };

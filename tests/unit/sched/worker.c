@@ -550,6 +550,35 @@ static void a_value_that_comes_after_the_end_finds_no_home(void **state)
     stage_fini(&stage);
 }
 
+/* From another node it may be later than the gateway's word that the request is over. */
+static void a_value_that_comes_behind_the_cancel_finds_no_home(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call call;
+    on_one_worker(&stage, 1, 0, branches);
+    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(&stage);
+    struct weft_message *late = weft_message_new(WEFT_MESSAGE_DELIVER);
+    late->deliver.request = call.request->request;
+    late->deliver.request.sequence++;
+    late->deliver.plan = 1;
+    late->deliver.from_step = WEFT_STEP_GATEWAY;
+    late->deliver.attempt = 1;
+    late->deliver.last = true;
+    late->deliver.timeout_ns = UINT64_MAX;
+    late->deliver.value = weft_value_ref(stage_find(&stage, "left")->task->inputs[0]);
+    struct weft_message *cancel = weft_message_new(WEFT_MESSAGE_CANCEL);
+    cancel->cancel = (struct weft_cancel){late->deliver.request, 1, WEFT_CANCELLED};
+    weft_worker_message(stage.nodes[WORKER].worker, cancel, "gateway", stage.now_ns);
+    weft_worker_message(stage.nodes[WORKER].worker, late, "gateway", stage.now_ns);
+    assert_int_equal(state_of(&stage).runs, 1);
+    weft_message_free(cancel);
+    weft_message_free(late);
+    stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +603,7 @@ int main(void)
         cmocka_unit_test(with_its_gateway_everything_goes),
         cmocka_unit_test(a_gateway_may_die_between_its_release_and_a_late_report),
         cmocka_unit_test(a_value_that_comes_after_the_end_finds_no_home),
+        cmocka_unit_test(a_value_that_comes_behind_the_cancel_finds_no_home),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,6 +279,34 @@ static void too_long_a_head_is_reset_and_the_connection_lives(void **state)
     close_door(&door);
 }
 
+static void too_long_a_path_is_reset(void **state)
+{
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        struct door door;
+        struct weft_text block = {0};
+        size_t length = WEFT_HTTP_PATH_MAX_BYTES + over;
+        open_door(&door);
+        /* The length as RFC 7541, section 5.1 has it, with a prefix of seven bits. */
+        weft_text_append(&block, "\x82\x86\x04\x7f", 4);
+        weft_text_append(
+            &block, (char[]){(char)((length - 127) % 128 | 128), (char)((length - 127) / 128)}, 2);
+        weft_text_append(&block, "/", 1);
+        for (size_t i = 1; i < length; i++) {
+            weft_text_append(&block, "p", 1);
+        }
+        weft_text_append(&block,
+                         "\x01\x01"
+                         "a",
+                         3);
+        add_frame(&door, HEADERS, END_HEADERS | END_STREAM, 1, block.data, block.length);
+        (void)give(&door);
+        assert_int_equal(door.server.requests_count, over == 0);
+        weft_text_fini(&block);
+        close_door(&door);
+    }
+}
+
 static void more_streams_than_allowed_are_refused(void **state)
 {
     (void)state;
@@ -420,6 +448,7 @@ int main(void)
         cmocka_unit_test(answers_do_not_pile_up_for_a_peer_that_does_not_read),
         cmocka_unit_test(a_head_of_many_continuations_ends_the_connection),
         cmocka_unit_test(too_long_a_head_is_reset_and_the_connection_lives),
+        cmocka_unit_test(too_long_a_path_is_reset),
         cmocka_unit_test(more_streams_than_allowed_are_refused),
         cmocka_unit_test(broken_frames_end_the_connection),
         cmocka_unit_test(bad_requests_are_reset),

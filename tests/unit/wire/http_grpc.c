@@ -531,6 +531,52 @@ static void a_paused_call_slows_its_sender_down(void **state)
     end(&story);
 }
 
+static void a_paused_call_takes_no_more_of_a_large_message_than_of_small_ones(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    struct weft_grpc_call *call = call_path(&story, "/test.Echo/Collect");
+    send_text(call, "first");
+    http_pair_run(&story.pair);
+    weft_grpc_call_pause(story.server.call);
+    send_zeroes(call, 3 * 1024 * 1024);
+    http_pair_run(&story.pair);
+    assert_int_equal(story.server.messages_count, 1);
+    assert_in_range(weft_grpc_call_queued_bytes(call), 3 * 1024 * 1024 - WEFT_HTTP_WINDOW_BYTES,
+                    3 * 1024 * 1024);
+    weft_grpc_call_resume(story.server.call);
+    http_pair_run(&story.pair);
+    assert_int_equal(story.server.messages_count, 2);
+    end(&story);
+}
+
+/* Nor does it shrink at once: what the sender was allowed, it uses up. */
+static void a_large_message_does_not_leave_the_window_wide(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    struct weft_grpc_call *call = call_path(&story, "/test.Echo/Collect");
+    send_zeroes(call, 3 * 1024 * 1024);
+    for (int i = 0; i < 400; i++) {
+        send_zeroes(call, 10000);
+    }
+    http_pair_run(&story.pair);
+    uint64_t before = story.server.bytes;
+    assert_int_equal(before, 3 * 1024 * 1024 + 4000000);
+    weft_grpc_call_pause(story.server.call);
+    for (int i = 0; i < 100; i++) {
+        send_zeroes(call, 10000);
+    }
+    http_pair_run(&story.pair);
+    assert_in_range(story.server.bytes - before, 10000, WEFT_HTTP_WINDOW_BYTES);
+    weft_grpc_call_resume(story.server.call);
+    http_pair_run(&story.pair);
+    assert_int_equal(story.server.bytes - before, 1000000);
+    end(&story);
+}
+
 static void a_server_that_is_no_grpc_server_is_named(void **state)
 {
     (void)state;
@@ -658,6 +704,8 @@ int main(void)
         cmocka_unit_test(a_cancelled_call_ends_with_the_reason_here_and_cancelled_there),
         cmocka_unit_test(a_lost_connection_is_unavailable),
         cmocka_unit_test(a_paused_call_slows_its_sender_down),
+        cmocka_unit_test(a_paused_call_takes_no_more_of_a_large_message_than_of_small_ones),
+        cmocka_unit_test(a_large_message_does_not_leave_the_window_wide),
         cmocka_unit_test(a_server_that_is_no_grpc_server_is_named),
         cmocka_unit_test(timeouts_read_and_write),
         cmocka_unit_test(status_messages_are_percent_coded),
