@@ -155,15 +155,17 @@ static enum weft_status infer(struct running *running, struct weft_model *model,
     static const struct weft_model_events events = {model_part, model_done};
     const struct weft_task *task = running->task;
     size_t inputs_count = task->step->inputs_count;
-    /* Names and values stay the plan's and the task's. */
-    cleanup_free struct weft_named_value *inputs =
-        weft_zeroed((inputs_count + 1) * sizeof(*inputs));
+    size_t inputs_bytes = inputs_count * sizeof(struct weft_named_value);
+    size_t wanted_bytes = task->step->outputs_count * sizeof(const char *);
     WEFT_CLEANUP(weft_parameters_fini) struct weft_parameters parameters = {0};
-    cleanup_free const char **wanted =
-        weft_zeroed((task->step->outputs_count + 1) * sizeof(*wanted));
-    if (inputs == NULL || wanted == NULL) {
+    cleanup_free char *block = malloc(weft_padded(inputs_bytes) + weft_padded(wanted_bytes) + 1);
+    if (block == NULL) {
         return weft_error_set_out_of_memory(error);
     }
+    /* Names and values stay the plan's and the task's. */
+    char *rest = block;
+    struct weft_named_value *inputs = weft_take_part(&rest, inputs_bytes);
+    const char **wanted = weft_take_part(&rest, wanted_bytes);
     for (size_t i = 0; i < inputs_count; i++) {
         inputs[i] = (struct weft_named_value){task->step->inputs[i].name, task->inputs[i]};
     }
