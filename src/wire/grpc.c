@@ -127,7 +127,7 @@ struct weft_grpc_call *weft_grpc_call_new(struct weft_http_stream *stream,
     call->events = events;
     call->context = context;
     call->timeout_ns = UINT64_MAX;
-    call->window_bytes = WEFT_HTTP_WINDOW_BYTES;
+    call->open_bytes = WEFT_HTTP_WINDOW_BYTES;
     if (options != NULL) {
         call->options = *options;
     }

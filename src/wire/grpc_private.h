@@ -39,8 +39,7 @@ struct weft_grpc_call {
     size_t message_bytes;
     size_t received_bytes; /* of it */
     struct weft_receive_lease lease;
-    size_t window_bytes;
-    size_t unconsumed_bytes; /* came, and the window was not reopened by them */
+    size_t open_bytes; /* that the sender may still send, as far as we told it */
 
     /* The end. */
     enum weft_status status;

@@ -21,56 +21,48 @@ static bool is_over(const struct weft_grpc_call *call)
  * --------------------------------------------------------------------------------------------------
  */
 
-/* Reopens the window by bytes that came, as far as the lease of the message under way reaches. */
+/* How far ahead the sender may be: as far as the message under way is leased, and behind one that
+ * is leased to its end, or where there is none, as far as every stream. */
+static size_t wanted_bytes(const struct weft_grpc_call *call)
+{
+    if (call->message == NULL) {
+        return WEFT_HTTP_WINDOW_BYTES;
+    }
+    size_t leased_bytes = call->lease.leased_bytes;
+    size_t ahead_bytes =
+        leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
+    return leased_bytes >= call->message_bytes ? ahead_bytes + WEFT_HTTP_WINDOW_BYTES : ahead_bytes;
+}
+
+/* Opens the window as far as is wanted. Credit that was given can't be taken back, so none is given
+ * that no lease stands for: a window that was wide closes by itself while its message comes, to
+ * what every stream has. Small steps are put together, but not while the sender may come to wait.
+ */
 static void reopen(struct weft_grpc_call *call)
 {
-    size_t reopened_bytes = call->unconsumed_bytes;
-    if (call->paused || reopened_bytes == 0) {
+    size_t wanted = wanted_bytes(call);
+    if (call->paused || wanted <= call->open_bytes) {
         return;
     }
-    if (call->message != NULL && call->lease.leased_bytes < call->message_bytes) {
-        size_t leased_bytes = call->lease.leased_bytes;
-        size_t allowed_bytes =
-            leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
-        size_t open_bytes = call->window_bytes - call->unconsumed_bytes;
-        size_t more_bytes = allowed_bytes > open_bytes ? allowed_bytes - open_bytes : 0;
-        reopened_bytes = more_bytes < reopened_bytes ? more_bytes : reopened_bytes;
+    size_t more_bytes = wanted - call->open_bytes;
+    if (call->open_bytes >= WEFT_HTTP_WINDOW_BYTES / 2 && more_bytes < wanted / 4) {
+        return;
     }
-    call->unconsumed_bytes -= reopened_bytes;
-    weft_http_stream_consumed(call->stream, reopened_bytes);
+    call->open_bytes += more_bytes;
+    weft_http_stream_allow(call->stream, more_bytes);
 }
 
-static void set_window(struct weft_grpc_call *call, size_t window_bytes)
+static void came(struct weft_grpc_call *call, size_t size_bytes)
 {
-    window_bytes = window_bytes < WEFT_HTTP_WINDOW_BYTES       ? WEFT_HTTP_WINDOW_BYTES
-                   : window_bytes > WEFT_HTTP_WINDOW_MAX_BYTES ? WEFT_HTTP_WINDOW_MAX_BYTES
-                                                               : window_bytes;
-    /* A window smaller than what is unconsumed would have to be paid back first. */
-    if (window_bytes != call->window_bytes && window_bytes >= call->unconsumed_bytes) {
-        call->window_bytes = window_bytes;
-        weft_http_stream_expect(call->stream, window_bytes);
-    }
-}
-
-/* What the lease allows becomes the window. */
-static void follow_lease(struct weft_grpc_call *call)
-{
-    size_t leased_bytes = call->lease.leased_bytes;
-    size_t allowed_bytes =
-        leased_bytes > call->received_bytes ? leased_bytes - call->received_bytes : 0;
-    if (!call->paused && allowed_bytes + call->unconsumed_bytes > call->window_bytes) {
-        set_window(call, allowed_bytes + call->unconsumed_bytes);
-    }
-    reopen(call);
+    call->open_bytes -= size_bytes < call->open_bytes ? size_bytes : call->open_bytes;
 }
 
 static void ask_lease(struct weft_grpc_call *call)
 {
-    size_t wanted_bytes = call->message_bytes - call->received_bytes;
-    wanted_bytes =
-        wanted_bytes < WEFT_HTTP_WINDOW_MAX_BYTES ? wanted_bytes : WEFT_HTTP_WINDOW_MAX_BYTES;
-    weft_receive_lease_ask(&call->lease, call->received_bytes + wanted_bytes, call->received_bytes);
-    follow_lease(call);
+    size_t wanted = call->message_bytes - call->received_bytes;
+    wanted = wanted < WEFT_HTTP_WINDOW_MAX_BYTES ? wanted : WEFT_HTTP_WINDOW_MAX_BYTES;
+    weft_receive_lease_ask(&call->lease, call->received_bytes + wanted, call->received_bytes);
+    reopen(call);
 }
 
 void weft_grpc_receive_grown(struct weft_receive_lease *lease)
@@ -78,7 +70,7 @@ void weft_grpc_receive_grown(struct weft_receive_lease *lease)
     struct weft_grpc_call *call =
         (struct weft_grpc_call *)((char *)lease - offsetof(struct weft_grpc_call, lease));
     if (call->message != NULL) {
-        follow_lease(call);
+        reopen(call);
     }
 }
 
@@ -194,7 +186,7 @@ static size_t receive_some(struct weft_grpc_call *call, const struct weft_slice 
 
 void weft_grpc_receive_data(struct weft_grpc_call *call, const struct weft_slice *data)
 {
-    call->unconsumed_bytes += data->size_bytes;
+    came(call, data->size_bytes);
     for (size_t offset = 0; offset < data->size_bytes && !is_over(call);) {
         offset += receive_some(call, data, offset);
     }
@@ -203,7 +195,7 @@ void weft_grpc_receive_data(struct weft_grpc_call *call, const struct weft_slice
 
 void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bool complete)
 {
-    call->unconsumed_bytes += size_bytes;
+    came(call, size_bytes);
     call->received_bytes += size_bytes;
     if (is_over(call) || call->message == NULL) {
         weft_grpc_receive_fini(call);
@@ -223,9 +215,6 @@ void weft_grpc_receive_landed(struct weft_grpc_call *call, size_t size_bytes, bo
     reopen(call);
     deliver(call, &message);
     weft_slice_fini(&message);
-    if (!is_over(call) && call->message == NULL) {
-        set_window(call, WEFT_HTTP_WINDOW_BYTES);
-    }
 }
 
 bool weft_grpc_receive_is_partial(const struct weft_grpc_call *call)

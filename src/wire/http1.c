@@ -508,6 +508,7 @@ const struct weft_http_protocol weft_http1_protocol = {
     .reset = reset,
     .consumed = consumed,
     .expect = expect,
+    .allow = consumed,
     .goaway = goaway,
     .ping = ping,
     .free = http1_free,

@@ -433,6 +433,14 @@ static void expect(struct weft_http_stream *stream, size_t window_bytes)
     weft_http_note_output(http);
 }
 
+static void allow(struct weft_http_stream *stream, size_t more_bytes)
+{
+    struct weft_http *http = stream->http;
+    weft_http2_check(http, nghttp2_submit_window_update(http->http2->session, NGHTTP2_FLAG_NONE,
+                                                        stream->id, (int32_t)more_bytes));
+    weft_http_note_output(http);
+}
+
 static void goaway(struct weft_http *http)
 {
     struct weft_http2 *http2 = http->http2;
@@ -565,6 +573,7 @@ const struct weft_http_protocol weft_http2_protocol = {
     .reset = weft_http2_reset,
     .consumed = consumed,
     .expect = expect,
+    .allow = allow,
     .goaway = goaway,
     .ping = ping,
     .free = http2_free,

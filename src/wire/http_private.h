@@ -238,6 +238,7 @@ struct weft_http_protocol {
     void (*reset)(struct weft_http_stream *stream, enum weft_http_code code);
     void (*consumed)(struct weft_http_stream *stream, size_t size_bytes);
     void (*expect)(struct weft_http_stream *stream, size_t window_bytes);
+    void (*allow)(struct weft_http_stream *stream, size_t more_bytes);
     void (*goaway)(struct weft_http *http);
     bool (*ping)(struct weft_http *http);
     void (*free)(struct weft_http *http);

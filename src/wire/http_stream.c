@@ -311,6 +311,18 @@ void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_byte
     }
 }
 
+void weft_http_stream_allow(struct weft_http_stream *stream, size_t more_bytes)
+{
+    if (stream->reset || stream->remote_done || stream->http->disconnected) {
+        return; /* nothing more comes */
+    }
+    size_t back_bytes =
+        more_bytes < stream->unconsumed_bytes ? more_bytes : stream->unconsumed_bytes;
+    stream->unconsumed_bytes -= back_bytes;
+    stream->window_bytes += (int32_t)(more_bytes - back_bytes);
+    stream->http->protocol->allow(stream, more_bytes);
+}
+
 /* --- Sending
  * -----------------------------------------------------------------------------------------------------
  */
