@@ -55,7 +55,6 @@ static enum weft_status empty_slot(struct weft_gateway *gateway, const char *nam
         return weft_error_set_out_of_memory(error);
     }
     gateway->nodes = nodes;
-    gateway->cluster_version++; /* what was kept points to where they were */
     nodes[gateway->nodes_count] = (struct cluster_node){0};
     *ret_slot = &nodes[gateway->nodes_count++];
     return WEFT_OK;
@@ -85,7 +84,7 @@ enum weft_status weft_gateway_node(struct weft_gateway *gateway, const struct we
     weft_node_info_fini(&node->info);
     weft_node_info_fini(&node->gone);
     node->info = copy;
-    gateway->cluster_version++;
+    gateway->cluster_version++; /* of all nodes: they may lie elsewhere now */
     return WEFT_OK;
 }
 
