@@ -67,6 +67,8 @@ void weft_hot_init(struct weft_hot *hot, void (*look)(void *context), void *cont
 void weft_hot_cool(struct weft_loop *loop, struct weft_hot *hot);
 /* Takes all mail now. True if there was some. */
 bool weft_loop_take_mail(struct weft_loop *loop);
+/* libuv's loop, for who starts something on it: it gets a turn then. */
+uv_loop_t *weft_loop_uv(struct weft_loop *loop);
 /* Timers, in timer.c. */
 void weft_loop_fire_timers(struct weft_loop *loop);
 /* When the next timer is due; WEFT_DEADLINE_NEVER_NS if none is set. */

@@ -170,7 +170,7 @@ void weft_loop_free(struct weft_loop *loop)
     free(loop);
 }
 
-struct uv_loop_s *weft_loop_uv(struct weft_loop *loop)
+uv_loop_t *weft_loop_uv(struct weft_loop *loop)
 {
     loop->uv_started = true; /* or will be, by who asks */
     return &loop->uv;

@@ -23,7 +23,6 @@
 #include "base/random.h"
 
 struct weft_loop;
-struct uv_loop_s;
 
 /* New work that other threads may have posted and the loop not yet taken; further is
  * RESOURCE_EXHAUSTED. A mail is its sender's memory, so the limit is against a loop that has
@@ -75,8 +74,6 @@ struct weft_clock weft_loop_clock(void);
 /* Whether this thread is the one that runs the loop. Any thread. */
 bool weft_loop_is_current(const struct weft_loop *loop);
 void weft_loop_counters(const struct weft_loop *loop, struct weft_loop_counters *ret_counters);
-/* For `sys` itself, and for tests that watch libuv's handles. */
-struct uv_loop_s *weft_loop_uv(struct weft_loop *loop);
 
 /* --- timers: one-shot, the caller's storage, re-armable at any time; moving one later costs
  * nothing --- */
