@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "unit/sched/stage.h"
-
-enum { GATEWAY, A, B };
-
-static const char pair[] = "pipeline: pair\n"
-                           "inputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                           "steps:\n"
-                           "  one: {model: ma, inputs: {i: x}}\n"
-                           "  two: {model: mb, inputs: {i: one.o}}\n"
-                           "outputs: {y: two.o}\n";
-
-static void on_two_nodes(struct stage *stage, const char *yaml)
-{
-    stage_init(stage);
-    stage_node(stage, "gateway", 1, 0);
-    stage_model(stage, stage_node(stage, "a", 1, 0), "ma");
-    stage_model(stage, stage_node(stage, "b", 1, 0), "mb");
-    stage_up(stage);
-    stage_pipeline(stage, yaml);
-}
-
-static struct weft_gateway *gateway_of(struct stage *stage)
-{
-    return stage->nodes[GATEWAY].gateway;
-}
+#include "unit/sched/stage_sets.h"
 
 static void a_request_ends_once_with_its_outputs_and_settles(void **state)
 {
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     assert_int_equal(call.ended, 0); /* never from inside submit */
     stage_carry(&stage);
@@ -53,7 +29,7 @@ static void a_failure_names_pipeline_step_node_attempt_and_cause(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "one", 4);
@@ -78,7 +54,7 @@ static void the_deadline_names_the_step_that_was_running(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, WEFT_NS_PER_S, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "one", 4);
@@ -97,7 +73,7 @@ static void a_node_that_never_prepares_does_not_spoil_the_next_request(void **st
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[B].deaf = true;
     assert_status(stage_submit(&stage, &call, 3, WEFT_NS_PER_S, NULL), WEFT_OK);
     stage_wait(&stage, WEFT_NS_PER_S);
@@ -125,7 +101,7 @@ static void a_node_whose_answer_was_lost_is_asked_again(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call calls[2];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[GATEWAY].behind_for = 1; /* the first of them cannot answer */
     assert_status(stage_submit(&stage, &calls[0], 3, UINT64_MAX, NULL), WEFT_OK);
     stage_wait(&stage, WEFT_GATEWAY_ASK_AGAIN_NS / 2);
@@ -155,7 +131,7 @@ static void a_node_that_says_nothing_is_asked_ever_more_seldom(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[B].deaf = true;
     uint64_t timeout_ns = 16 * WEFT_GATEWAY_ASK_AGAIN_NS;
     assert_status(stage_submit(&stage, &call, 3, timeout_ns, NULL), WEFT_OK);
@@ -175,7 +151,7 @@ static void all_nodes_that_never_prepare_are_named(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[A].deaf = true;
     stage.nodes[B].deaf = true;
     assert_status(stage_submit(&stage, &call, 3, WEFT_NS_PER_S, NULL), WEFT_OK);
@@ -194,7 +170,7 @@ static void a_node_that_refuses_is_named_and_the_plan_goes(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call calls[2];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[B].refuses = true;
     assert_status(stage_submit(&stage, &calls[0], 3, UINT64_MAX, NULL), WEFT_OK);
     assert_status(stage_submit(&stage, &calls[1], 3, UINT64_MAX, NULL), WEFT_OK);
@@ -217,7 +193,7 @@ static void a_lost_node_ends_the_requests_that_need_it(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_lose(&stage, B);
@@ -242,7 +218,7 @@ static void a_node_whose_work_is_done_and_handed_on_may_go(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "one", 4);
@@ -261,7 +237,7 @@ static void what_never_reached_its_node_ends_the_request(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call calls[2];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     /* The PREPARE. */
     assert_status(stage_submit(&stage, &calls[0], 3, UINT64_MAX, NULL), WEFT_OK);
     for (size_t i = 0; i < stage.post_count; i++) {
@@ -312,7 +288,7 @@ static void a_node_speaks_for_its_own_steps_alone_and_once(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     cleanup_message struct weft_message *prepared = weft_message_new(WEFT_MESSAGE_PREPARED);
     prepared->prepared.gateway = call.request->request.gateway;
@@ -348,7 +324,7 @@ static void what_leads_to_no_request_is_ignored(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
@@ -371,7 +347,7 @@ static void a_request_goes_where_the_models_are_now(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     static const unsigned with_mb[] = {B, A, B};
     for (size_t i = 0; i < 3; i++) {
         struct stage_call call;
@@ -397,7 +373,7 @@ static void an_input_that_is_missing_is_named(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     struct weft_value *inputs[1] = {NULL};
     struct weft_submission submission = {.pipeline = stage.pipeline, .inputs = inputs};
     struct weft_request *request = NULL;
@@ -415,7 +391,7 @@ static void a_forgotten_pipeline_is_released_when_its_last_request_is_over(void 
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     assert_status(weft_gateway_forget(gateway_of(&stage), stage.pipeline, NULL), WEFT_OK);
@@ -439,7 +415,7 @@ static void a_node_that_stops_ends_every_request_under_its_own_name(void **state
     (void)state;
     static struct stage stage;
     struct stage_call calls[2];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     struct weft_pipeline *first = stage.pipeline;
     assert_status(stage_submit(&stage, &calls[0], 3, UINT64_MAX, NULL), WEFT_OK);
     stage_pipeline(&stage, "pipeline: other\nsteps:\n  s: {model: ma}\noutputs: {y: s.o}\n");
@@ -490,7 +466,7 @@ static void a_request_whose_plan_a_node_gave_up_ends_naming_both(void **state)
     stage_model(&stage, stage_node(&stage, "a", 1, 0), "ma");
     stage_model(&stage, stage_node(&stage, "b", 1, 0), "mb");
     stage_up(&stage);
-    stage_pipeline(&stage, pair);
+    stage_pipeline(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage); /* step "one" runs on a; b has nothing of the request yet */
     take_a_place(&stage, &other, 0);
@@ -519,7 +495,7 @@ static void a_plan_given_up_before_all_nodes_have_it_is_prepared_there_again(voi
     stage_model(&stage, stage_node(&stage, "a", 1, 0), "ma");
     stage_model(&stage, stage_node(&stage, "b", 1, 0), "mb");
     stage_up(&stage);
-    stage_pipeline(&stage, pair);
+    stage_pipeline(&stage, set_pair);
     stage.nodes[A].deaf = true; /* it takes its time to answer */
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
@@ -566,7 +542,7 @@ static void the_least_used_plan_makes_room(void **state)
     (void)state;
     static struct stage stage;
     static struct weft_pipeline *pipelines[WEFT_GATEWAY_PLANS_MAX + 1];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     weft_pipeline_free(stage.pipeline);
     for (size_t i = 0; i <= WEFT_GATEWAY_PLANS_MAX; i++) {
         struct stage_call call;
@@ -625,7 +601,7 @@ static void more_requests_than_the_limit_are_turned_away(void **state)
     (void)state;
     static struct stage stage;
     static struct stage_call calls[WEFT_GATEWAY_REQUESTS_MAX + 1];
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[A].deaf = true;
     for (size_t i = 0; i < WEFT_GATEWAY_REQUESTS_MAX; i++) {
         assert_status(stage_submit(&stage, &calls[i], 1, UINT64_MAX, NULL), WEFT_OK);

@@ -1,30 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit/sched/stage.h"
+#include "unit/sched/stage_sets.h"
 
 /* What nodes say and do, or leave undone, and what the gateway makes of it. */
-enum { GATEWAY, A, B };
-
-static const char pair[] = "pipeline: pair\n"
-                           "inputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                           "steps:\n"
-                           "  one: {model: ma, inputs: {i: x}}\n"
-                           "  two: {model: mb, inputs: {i: one.o}}\n"
-                           "outputs: {y: two.o}\n";
-
-static void on_two_nodes(struct stage *stage, const char *yaml)
-{
-    stage_init(stage);
-    stage_node(stage, "gateway", 1, 0);
-    stage_model(stage, stage_node(stage, "a", 1, 0), "ma");
-    stage_model(stage, stage_node(stage, "b", 1, 0), "mb");
-    stage_up(stage);
-    stage_pipeline(stage, yaml);
-}
-
-static struct weft_gateway *gateway_of(struct stage *stage)
-{
-    return stage->nodes[GATEWAY].gateway;
-}
 
 static void a_request_goes_where_less_is_under_way(void **state)
 {
@@ -63,7 +40,7 @@ static void a_new_boot_of_a_node_is_prepared_anew(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     for (size_t boot = 1; boot <= 2; boot++) {
         struct stage_call call;
         assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
@@ -84,7 +61,7 @@ static void what_an_older_boot_of_a_node_said_is_no_news(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     struct weft_node_info older = stage.nodes[B].info;
     older.generation--;
     older.models_count = 0;
@@ -103,7 +80,7 @@ static void a_node_is_asked_again_only_while_somebody_waits(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[B].deaf = true;
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
@@ -131,7 +108,7 @@ static void a_node_that_always_gives_the_plan_up_is_not_asked_for_ever(void **st
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     stage.nodes[A].deaf = true; /* so that the plan stays in the making */
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
@@ -158,7 +135,7 @@ static void a_step_that_was_reported_as_started_is_cancelled_too(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_wait(&stage, WEFT_WORKER_STARTED_AFTER_NS);
     assert_int_equal(call.started, 1);
@@ -176,7 +153,7 @@ static void an_output_that_is_lost_behind_the_report_ends_the_request(void **sta
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage.nodes[B].deaf = true;
@@ -204,7 +181,7 @@ static void a_request_settles_without_the_last_reports(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_two_nodes(&stage, pair);
+    on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "one", 4);

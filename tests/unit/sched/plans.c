@@ -1,42 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "unit/sched/stage.h"
+#include "unit/sched/stage_sets.h"
 
 /* What a worker is told to do, by whom, and how much of it it keeps. The gateway is node 0 and runs
  * nothing; the worker that the stories are about is node 1. */
-enum { GATEWAY, WORKER };
-
-static void on_one_worker(struct stage *stage, uint32_t slots, uint64_t memory_bytes,
-                          const char *yaml)
-{
-    stage_init(stage);
-    stage_node(stage, "gateway", 1, 0);
-    stage_node(stage, "worker", slots, memory_bytes);
-    stage_model(stage, WORKER, "m");
-    struct weft_needs *large = stage_model(stage, WORKER, "large");
-    large->slots = 2;
-    large->memory_bytes = 60;
-    stage_up(stage);
-    stage_pipeline(stage, yaml);
-}
-
-static struct weft_worker_state state_of(struct stage *stage)
-{
-    return weft_worker_state(stage->nodes[WORKER].worker);
-}
-
-static const char branches[] = "pipeline: p\n"
-                               "inputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                               "steps:\n"
-                               "  left: {model: m, inputs: {i: x}}\n"
-                               "  right: {model: m, inputs: {i: x}}\n"
-                               "  join: {model: m, inputs: {l: left.o, r: right.o}}\n"
-                               "outputs: {y: join.o}\n";
-
-static const char stream[] = "pipeline: p\nsteps:\n"
-                             "  speak: {model: m}\n"
-                             "outputs: {word: speak.word, log: speak.log}\n";
 
 static struct weft_message *plan_among(uint64_t number, struct weft_plan_node *nodes,
                                        size_t nodes_count, struct weft_plan_task *tasks,
@@ -88,7 +56,7 @@ static void a_plan_that_leads_nowhere_is_refused(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     struct weft_plan_destination away = {.node = 7};
     struct weft_plan_output output = {
         .name = (char *)"o", .destinations = &away, .destinations_count = 1};
@@ -112,7 +80,7 @@ static void what_the_node_lacks_is_told(void **state)
     (void)state;
     static struct stage stage;
     char *tags[] = {(char *)"gpu"};
-    on_one_worker(&stage, 1, 100, stream);
+    on_one_worker(&stage, 1, 100, set_stream);
     struct {
         struct weft_needs needs;
         const char *words;
@@ -139,7 +107,7 @@ static void the_least_recently_used_plan_makes_room_and_its_gateway_is_told(void
 {
     (void)state;
     static struct stage stage;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     struct weft_plan_task task = {.step_name = (char *)"a", .model = (char *)"m"};
     for (uint64_t number = 1; number <= WEFT_WORKER_PLANS_MAX; number++) {
         assert_null(prepare(&stage, plan_for(number, &gateway_node, &task, 1)));
@@ -174,7 +142,7 @@ static void constants_are_limited_in_sum(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     enum { USES = 8 };
     cleanup_value struct weft_value *constant =
         constant_of(WEFT_PLAN_CONSTANTS_MAX_BYTES / USES + 1);
@@ -273,7 +241,7 @@ static void a_plan_in_use_does_not_make_room(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call first, second;
-    on_a_worker_with_one_place(&stage, stream);
+    on_a_worker_with_one_place(&stage, set_stream);
     assert_status(stage_submit(&stage, &first, 0, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_pipeline *one = stage.pipeline;
@@ -325,7 +293,7 @@ static void only_a_plans_own_gateway_commands(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     /* A plan in the name of a gateway that is another, or that does not exist. */
@@ -426,7 +394,7 @@ static void more_requests_than_a_node_can_hold_fail_by_name(void **state)
 {
     (void)state;
     static struct stage stage;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     struct weft_plan_input inputs[] = {
         {.name = (char *)"x", .from_step = WEFT_STEP_GATEWAY},
         {.name = (char *)"y", .from_step = WEFT_STEP_GATEWAY, .from_output = 1}};

@@ -3,44 +3,15 @@
 #include <string.h>
 
 #include "support/failmalloc.h"
-#include "unit/sched/stage.h"
+#include "unit/sched/stage_sets.h"
 
 /* The gateway is node 0 and runs nothing; the worker that the stories are about is node 1. */
-enum { GATEWAY, WORKER };
-
-static void on_one_worker(struct stage *stage, uint32_t slots, uint64_t memory_bytes,
-                          const char *yaml)
-{
-    stage_init(stage);
-    stage_node(stage, "gateway", 1, 0);
-    stage_node(stage, "worker", slots, memory_bytes);
-    stage_model(stage, WORKER, "m");
-    struct weft_needs *large = stage_model(stage, WORKER, "large");
-    large->slots = 2;
-    large->memory_bytes = 60;
-    stage_up(stage);
-    stage_pipeline(stage, yaml);
-}
-
-static struct weft_worker_state state_of(struct stage *stage)
-{
-    return weft_worker_state(stage->nodes[WORKER].worker);
-}
-
-static const char branches[] = "pipeline: p\n"
-                               "inputs: {x: {datatype: UINT8, shape: [-1]}}\n"
-                               "steps:\n"
-                               "  left: {model: m, inputs: {i: x}}\n"
-                               "  right: {model: m, inputs: {i: x}}\n"
-                               "  join: {model: m, inputs: {l: left.o, r: right.o}}\n"
-                               "outputs: {y: join.o}\n";
-
 static void branches_run_at_the_same_time_and_meet(void **state)
 {
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, branches);
+    on_one_worker(&stage, 2, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     assert_non_null(stage_find(&stage, "left"));
@@ -62,7 +33,7 @@ static void without_a_free_slot_ready_work_waits_its_turn(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     assert_int_equal(state_of(&stage).running, 1);
@@ -123,7 +94,7 @@ static void cancel_stops_what_runs_and_frees_the_slot_at_its_end(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     weft_gateway_cancel(stage.nodes[GATEWAY].gateway, call.request);
@@ -145,7 +116,7 @@ static void a_deadline_is_kept_without_the_gateway(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, WEFT_NS_PER_S, NULL), WEFT_OK);
     stage_carry(&stage);
     stage.nodes[WORKER].deaf = true; /* the CANCEL is lost */
@@ -162,7 +133,7 @@ static void a_long_task_is_reported_as_started_and_a_short_one_is_not(void **sta
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, branches);
+    on_one_worker(&stage, 2, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "left", 1);
@@ -178,7 +149,7 @@ static void an_output_that_the_model_did_not_give_is_told_by_name(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, branches);
+    on_one_worker(&stage, 2, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "left", 0);
@@ -199,7 +170,7 @@ static void a_failure_that_cannot_be_told_now_is_told_later(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, branches);
+    on_one_worker(&stage, 2, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_error *why = NULL;
@@ -224,7 +195,7 @@ static void of_a_gateway_that_is_gone_nothing_is_kept(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, branches);
+    on_one_worker(&stage, 2, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_error *why = NULL;
@@ -247,7 +218,7 @@ static void a_failure_is_told_without_memory_too(void **state)
     for (size_t i = 0; failed; i++) {
         static struct stage stage;
         struct stage_call call;
-        on_one_worker(&stage, 2, 0, branches);
+        on_one_worker(&stage, 2, 0, set_branches);
         assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
         stage_carry(&stage);
         struct stage_running left = *stage_find(&stage, "left");
@@ -302,23 +273,23 @@ static void reports_to_a_gateway_keep_their_order_whoever_else_is_behind(void **
 {
     (void)state;
     static struct stage stage;
-    enum { A, B };
+    enum { FIRST_GATEWAY, SECOND_GATEWAY };
     stage_init(&stage);
     stage_node(&stage, "a", 1, 0);
     stage_node(&stage, "b", 1, 0);
     stage_model(&stage, stage_node(&stage, "worker", 1, 0), "m");
     stage_up(&stage);
-    plan_from(&stage, A);
-    plan_from(&stage, B);
-    stage.nodes[A].behind_for = 3; /* each at once, and the first once more */
-    stage.nodes[B].behind_for = 2;
-    lose_output(&stage, A, 1);
-    lose_output(&stage, B, 2);
-    lose_output(&stage, A, 3);
+    plan_from(&stage, FIRST_GATEWAY);
+    plan_from(&stage, SECOND_GATEWAY);
+    stage.nodes[FIRST_GATEWAY].behind_for = 3; /* each at once, and the first once more */
+    stage.nodes[SECOND_GATEWAY].behind_for = 2;
+    lose_output(&stage, FIRST_GATEWAY, 1);
+    lose_output(&stage, SECOND_GATEWAY, 2);
+    lose_output(&stage, FIRST_GATEWAY, 3);
     stage.now_ns += WEFT_WORKER_REPORT_AFTER_NS;
     weft_worker_tick(stage.nodes[2].worker, stage.now_ns);
-    assert_int_equal(stage.nodes[A].turned_away, 3);
-    assert_int_equal(stage.nodes[B].turned_away, 2);
+    assert_int_equal(stage.nodes[FIRST_GATEWAY].turned_away, 3);
+    assert_int_equal(stage.nodes[SECOND_GATEWAY].turned_away, 2);
     assert_int_equal(stage.post_count, 0);
     stage.now_ns += WEFT_WORKER_REPORT_AFTER_NS;
     weft_worker_tick(stage.nodes[2].worker, stage.now_ns);
@@ -370,16 +341,12 @@ static void many_reports_are_tried_together_also_while_their_gateway_is_behind(v
 
 /* --- streamed outputs --- */
 
-static const char stream[] = "pipeline: p\nsteps:\n"
-                             "  speak: {model: m}\n"
-                             "outputs: {word: speak.word, log: speak.log}\n";
-
 static void parts_come_before_the_end_and_the_last_ends_it(void **state)
 {
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     assert_status(stage_part(&stage, "speak", NULL), WEFT_OK);
@@ -400,7 +367,7 @@ static void a_stream_ends_although_its_end_cannot_be_told_now(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     assert_status(stage_part(&stage, "speak", NULL), WEFT_OK);
@@ -421,7 +388,7 @@ static void a_stream_that_forgets_an_output_fails_instead_of_hanging(void **stat
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, stream);
+    on_one_worker(&stage, 1, 0, set_stream);
     assert_status(stage_submit(&stage, &call, 0, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct stage_running *running = stage_find(&stage, "speak");
@@ -487,7 +454,7 @@ static void with_its_gateway_everything_goes(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "left", 1); /* its report waits for others */
@@ -506,7 +473,7 @@ static void a_gateway_may_die_between_its_release_and_a_late_report(void **state
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     stage_finish(&stage, "left", 1);
@@ -528,7 +495,7 @@ static void a_value_that_comes_after_the_end_finds_no_home(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_message *late = weft_message_new(WEFT_MESSAGE_DELIVER);
@@ -556,7 +523,7 @@ static void a_value_that_comes_behind_the_cancel_finds_no_home(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 1, 0, branches);
+    on_one_worker(&stage, 1, 0, set_branches);
     assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
     struct weft_message *late = weft_message_new(WEFT_MESSAGE_DELIVER);
