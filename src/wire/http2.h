@@ -2,8 +2,8 @@
 #ifndef WEFT_WIRE_HTTP2_H
 #define WEFT_WIRE_HTTP2_H
 
-/* The two halves of HTTP/2 (http2.c: session and receiving; http2_send.c: sending). Private to
- * them; threads as in http.h. */
+/* The parts of HTTP/2: http2.c (the session), http2_receive.c and http2_send.c. Private to them;
+ * threads as in http.h. */
 
 #include <nghttp2/nghttp2.h>
 
@@ -34,6 +34,13 @@ struct weft_http2 {
     bool notice_given : 1;   /* server: the first, graceful GOAWAY */
     bool peer_goes_away : 1; /* GOAWAY came */
 };
+
+/* nghttp2's callbacks and table entries that http2_receive.c has. */
+void weft_http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);
+struct weft_http_stream *weft_http2_landing(struct weft_http *http, size_t *ret_size_bytes,
+                                            size_t *ret_head_bytes);
+enum weft_status weft_http2_receive(struct weft_http *http, const uint8_t *data, size_t size_bytes,
+                                    struct weft_error **error);
 
 /* nghttp2's callbacks and table entries that http2_send.c has. */
 void weft_http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
