@@ -119,11 +119,16 @@ static bool stands_against(const struct weft_placement_step *step,
     return lacks(info, &both, text, capacity);
 }
 
-/* A placement under way. */
+/* Behind the last of a chain. */
+#define NOBODY UINT32_MAX
+
+/* A placement under way. The steps placed on a node so far are a chain, from the last one on. */
 struct placing {
     const struct weft_placement *what;
     double *finish; /* of each step placed so far */
     uint32_t *node_of;
+    uint32_t *last;     /* on each node */
+    uint32_t *previous; /* to each step, on its node */
 };
 
 static double inputs_at(const struct placing *placing, size_t index, uint32_t node)
@@ -142,7 +147,7 @@ static double inputs_at(const struct placing *placing, size_t index, uint32_t no
 
 /* When a task whose inputs are there at `ready` gets a slot: work of other requests first, then
  * those of the steps placed before it that still run at that time. */
-static double slot_at(const struct placing *placing, size_t index, uint32_t node, double ready)
+static double slot_at(const struct placing *placing, uint32_t node, double ready)
 {
     const struct weft_placement_node *candidate = &placing->what->nodes[node];
     double slots =
@@ -150,8 +155,8 @@ static double slot_at(const struct placing *placing, size_t index, uint32_t node
     double backlog = (double)candidate->open_tasks * STEP_COST / slots;
     double busy = 0.0;
     double first_free = 0.0;
-    for (size_t i = 0; i < index; i++) {
-        if (placing->node_of[i] == node && placing->finish[i] > ready) {
+    for (uint32_t i = placing->last[node]; i != NOBODY; i = placing->previous[i]) {
+        if (placing->finish[i] > ready) {
             first_free =
                 busy == 0.0 || placing->finish[i] < first_free ? placing->finish[i] : first_free;
             busy += 1.0;
@@ -242,7 +247,7 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
         if (!fits(placing->what, index, node)) {
             continue;
         }
-        double finish = slot_at(placing, index, node, inputs_at(placing, index, node)) + STEP_COST;
+        double finish = slot_at(placing, node, inputs_at(placing, index, node)) + STEP_COST;
         if (!found || finish < best) {
             found = true;
             best = finish;
@@ -253,17 +258,31 @@ static enum weft_status place_one(struct placing *placing, size_t index, struct 
         return no_place(placing, index, error);
     }
     placing->finish[index] = best;
+    uint32_t *last = &placing->last[placing->node_of[index]];
+    placing->previous[index] = *last;
+    *last = (uint32_t)index;
     return WEFT_OK;
 }
 
 enum weft_status weft_place(const struct weft_placement *placement, uint32_t *ret_nodes,
                             struct weft_error **error)
 {
-    cleanup_free double *finish = weft_zeroed((placement->steps_count + 1) * sizeof(double));
-    if (finish == NULL) {
+    size_t finish_bytes = placement->steps_count * sizeof(double);
+    size_t previous_bytes = placement->steps_count * sizeof(uint32_t);
+    size_t last_bytes = placement->nodes_count * sizeof(uint32_t);
+    cleanup_free char *block = malloc(weft_padded(finish_bytes) + weft_padded(previous_bytes) +
+                                      weft_padded(last_bytes) + 1);
+    if (block == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    struct placing placing = {placement, finish, ret_nodes};
+    char *rest = block;
+    struct placing placing = {.what = placement, .node_of = ret_nodes};
+    placing.finish = weft_take_part(&rest, finish_bytes);
+    placing.previous = weft_take_part(&rest, previous_bytes);
+    placing.last = weft_take_part(&rest, last_bytes);
+    for (size_t i = 0; i < placement->nodes_count; i++) {
+        placing.last[i] = NOBODY;
+    }
     for (size_t i = 0; i < placement->steps_count; i++) {
         enum weft_status status = place_one(&placing, i, error);
         if (status != WEFT_OK) {
@@ -273,6 +292,41 @@ enum weft_status weft_place(const struct weft_placement *placement, uint32_t *re
     return WEFT_OK;
 }
 
+static bool is_same_text(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+static bool has_needs(const struct weft_placement_step *step)
+{
+    return step->needs != NULL && (step->needs->slots != 0 || step->needs->memory_bytes != 0 ||
+                                   step->needs->tags_count != 0);
+}
+
+/* What fits one of them fits the other. Those with needs of their own are not worth comparing. */
+static bool are_alike(const struct weft_placement_step *one,
+                      const struct weft_placement_step *other)
+{
+    return !has_needs(one) && !has_needs(other) && strcmp(one->model, other->model) == 0 &&
+           is_same_text(one->model_version, other->model_version) &&
+           is_same_text(one->node, other->node);
+}
+
+/* So many steps before one are compared with it: a pipeline uses few models many times. */
+enum { ALIKE_STEPS_MAX = 64 };
+
+/* The nearest step before this one that is like it; itself if none is near. */
+static size_t find_alike(const struct weft_placement *placement, size_t index)
+{
+    size_t end = index < ALIKE_STEPS_MAX ? 0 : index - ALIKE_STEPS_MAX;
+    for (size_t i = index; i > end; i--) {
+        if (are_alike(&placement->steps[i - 1], &placement->steps[index])) {
+            return i - 1;
+        }
+    }
+    return index;
+}
+
 void weft_placement_fits(const struct weft_placement *placement, uint64_t *ret_fits)
 {
     struct weft_placement look = *placement;
@@ -280,6 +334,11 @@ void weft_placement_fits(const struct weft_placement *placement, uint64_t *ret_f
     size_t words = weft_placement_fits_words(look.nodes_count);
     memset(ret_fits, 0, look.steps_count * words * sizeof(*ret_fits));
     for (size_t i = 0; i < look.steps_count; i++) {
+        size_t alike = find_alike(&look, i);
+        if (alike != i) {
+            memcpy(&ret_fits[i * words], &ret_fits[alike * words], words * sizeof(*ret_fits));
+            continue;
+        }
         for (uint32_t node = 0; node < look.nodes_count; node++) {
             ret_fits[i * words + node / 64] |= (uint64_t)fits(&look, i, node) << node % 64;
         }

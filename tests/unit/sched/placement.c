@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "support/story.h"
 
 static struct weft_model_info model_of(const char *name, uint32_t slots, uint64_t memory_bytes)
@@ -35,9 +36,10 @@ static enum weft_status placed(const struct weft_placement_step *steps, size_t s
                                        .nodes_count = nodes_count,
                                        .gateway_node = gateway_node};
     enum weft_status status = weft_place(&placement, ret_nodes, error);
-    uint64_t fits[8];
-    uint32_t again[8];
-    assert_true(steps_count * weft_placement_fits_words(nodes_count) <= 8);
+    uint64_t fits[256];
+    uint32_t again[128];
+    assert_true(steps_count <= 128);
+    assert_true(steps_count * weft_placement_fits_words(nodes_count) <= 256);
     memset(fits, 0xff, sizeof(fits));
     weft_placement_fits(&placement, fits);
     placement.fits = fits;
@@ -198,6 +200,63 @@ static void the_seventieth_node_is_found_like_the_first(void **state)
     assert_int_equal(places[1], 69);
 }
 
+/* Graphs and clusters of any kind: what is kept says the same as what is looked up, and every step
+ * is where it may be. */
+static void what_is_kept_agrees_with_what_is_looked_up(void **state)
+{
+    (void)state;
+    enum { STEPS = 100, NODES = 70, MODELS = 5 };
+    static const char *const names[MODELS] = {"a", "b", "c", "d", "join/stack"};
+    static struct weft_model_info models[NODES][MODELS];
+    static struct weft_node_info infos[NODES];
+    static uint32_t before[STEPS];
+    struct weft_random random = {.state = 11};
+    struct weft_needs two_slots = {.slots = 2};
+    for (int round = 0; round < 50; round++) {
+        struct weft_placement_node nodes[NODES];
+        struct weft_placement_step steps[STEPS];
+        uint32_t places[STEPS];
+        for (size_t i = 0; i < NODES; i++) {
+            size_t count = 0;
+            for (size_t model = 0; model < MODELS - 1; model++) {
+                if (weft_random_below(&random, 3) == 0) {
+                    models[i][count++] = model_of(names[model], 1, 0);
+                }
+            }
+            infos[i] = node_of(i == 3 ? "three" : "other",
+                               1 + (uint32_t)weft_random_below(&random, 3), 0, models[i], count);
+            nodes[i] = (struct weft_placement_node){
+                .info = weft_random_below(&random, 10) > 0 || i == 3 ? &infos[i] : NULL,
+                .open_tasks = (uint32_t)weft_random_below(&random, 4)};
+        }
+        for (size_t i = 0; i < STEPS; i++) {
+            before[i] = i > 0 ? (uint32_t)weft_random_below(&random, i) : 0;
+            steps[i] = (struct weft_placement_step){
+                .name = "s",
+                .model = names[weft_random_below(&random, MODELS)],
+                .needs = weft_random_below(&random, 8) == 0 ? &two_slots : NULL,
+                .before = &before[i],
+                .before_count = i > 0 && weft_random_below(&random, 4) > 0};
+            if (weft_random_below(&random, 10) == 0) {
+                steps[i].model = names[MODELS - 1];
+                steps[i].node = "three";
+                steps[i].needs = NULL;
+            }
+        }
+        if (placed(steps, STEPS, nodes, NODES, 0, places, NULL) != WEFT_OK) {
+            continue; /* a model that nobody has */
+        }
+        for (size_t i = 0; i < STEPS; i++) {
+            const struct weft_node_info *info = nodes[places[i]].info;
+            assert_non_null(info);
+            assert_true(steps[i].node == NULL || places[i] == 3);
+            assert_true(steps[i].needs == NULL || info->resources.slots >= 2);
+            assert_true(steps[i].model == names[MODELS - 1] ||
+                        weft_node_find_model(info, steps[i].model, NULL) != NULL);
+        }
+    }
+}
+
 static void the_newest_version_wins_unless_one_is_asked_for(void **state)
 {
     (void)state;
@@ -224,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_node_that_had_the_model_and_is_gone_is_named),
         cmocka_unit_test(a_join_runs_on_any_node),
         cmocka_unit_test(the_seventieth_node_is_found_like_the_first),
+        cmocka_unit_test(what_is_kept_agrees_with_what_is_looked_up),
         cmocka_unit_test(the_newest_version_wins_unless_one_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
