@@ -385,7 +385,9 @@ static void ask_kernel(struct weft_loop *loop, bool wait)
     }
     if (wait) {
         atomic_store(&loop->sleeping, true);
-        wait = !has_mail(loop) && !atomic_load(&loop->stopping) && !has_deferred(loop);
+        /* In one order with `sleeping` for all (put_mail), which a relaxed look has not. */
+        wait = atomic_load(&loop->mailbox) == NULL && !atomic_load(&loop->stopping) &&
+               !has_deferred(loop);
         loop->counters.sleeps += wait;
     }
     loop->now_is_stale = true;
