@@ -128,6 +128,7 @@ struct weft_grpc_call *weft_grpc_call_new(struct weft_http_stream *stream,
     call->context = context;
     call->timeout_ns = UINT64_MAX;
     call->open_bytes = WEFT_HTTP_WINDOW_BYTES;
+    weft_http_stream_own_credit(stream);
     if (options != NULL) {
         call->options = *options;
     }

@@ -328,8 +328,11 @@ void weft_http_stream_consumed(struct weft_http_stream *stream, size_t size_byte
  * (clamped): how far the peer may be ahead of consumed. In HTTP/1.1 TCP's window does that, nothing
  * happens. */
 void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_bytes);
-/* The peer may send so many bytes more, at once and whatever was consumed: for who keeps the
- * stream's credit itself, from WEFT_HTTP_WINDOW_BYTES on, and uses neither of the two above. */
+/* From now on the caller keeps the stream's credit itself, WEFT_HTTP_WINDOW_BYTES at the beginning,
+ * and uses weft_http_stream_allow and neither of the two above. What frames are padded with is no
+ * body and is given back beside it. */
+void weft_http_stream_own_credit(struct weft_http_stream *stream);
+/* The peer may send so many bytes more, at once. */
 void weft_http_stream_allow(struct weft_http_stream *stream, size_t more_bytes);
 
 /* --- Fields

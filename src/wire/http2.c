@@ -75,6 +75,8 @@ static void expect(struct weft_http_stream *stream, size_t window_bytes)
 static void allow(struct weft_http_stream *stream, size_t more_bytes)
 {
     struct weft_http *http = stream->http;
+    more_bytes += stream->padding_bytes;
+    stream->padding_bytes = 0;
     weft_http2_check(http, nghttp2_submit_window_update(http->http2->session, NGHTTP2_FLAG_NONE,
                                                         stream->id, (int32_t)more_bytes));
     weft_http_note_output(http);

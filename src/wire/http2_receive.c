@@ -6,6 +6,10 @@
 
 /* HTTP/2: what is received. RFC 9113 unless another source is named. */
 
+/* Padding takes of the window as the body does (section 6.9.1); so much of it is given back alone,
+ * when nothing else is. A small part of the window. */
+enum { PADDING_BACK_BYTES = 16 * 1024 };
+
 /* --- Streams' ends
  * -----------------------------------------------------------------------------------------------
  */
@@ -258,6 +262,11 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     if (frame->hd.type == NGHTTP2_HEADERS) {
         on_headers(stream);
+    } else if (stream->own_credit && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        stream->padding_bytes += (uint32_t)frame->data.padlen;
+        if (stream->padding_bytes >= PADDING_BACK_BYTES) {
+            http->protocol->allow(stream, 0);
+        }
     }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && !stream->reset) {
         on_remote_end(stream);

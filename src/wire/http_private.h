@@ -166,6 +166,8 @@ struct weft_http_stream {
     struct weft_http_fields trailers_received;
     size_t unconsumed_bytes;
     int32_t window_bytes;
+    uint32_t padding_bytes; /* came, and were not given back */
+    bool own_credit;        /* its owner counts what the peer may send (allow) */
 
     /* Memory that ends with the stream. */
     struct weft_http_more_memory *more_memory;

@@ -311,6 +311,11 @@ void weft_http_stream_expect(struct weft_http_stream *stream, size_t window_byte
     }
 }
 
+void weft_http_stream_own_credit(struct weft_http_stream *stream)
+{
+    stream->own_credit = true;
+}
+
 void weft_http_stream_allow(struct weft_http_stream *stream, size_t more_bytes)
 {
     if (stream->reset || stream->remote_done || stream->http->disconnected) {

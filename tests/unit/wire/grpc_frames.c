@@ -13,8 +13,8 @@
 
 /* What a client makes of a server that is written by hand, and what it says to one. */
 
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4 };
-enum { END_STREAM = 1, END_HEADERS = 4 };
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, WINDOW_UPDATE = 8 };
+enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4, PADDED = 8 };
 
 struct story {
     struct weft_http_shared *shared;
@@ -103,6 +103,58 @@ static const char head[] = "\x88\x0f\x10\x10"
 /* grpc-status 0, literal. */
 static const char well[] = "\x00\x0bgrpc-status\x01"
                            "0";
+
+/* What the client's frames that are to be sent add to the window of stream 1. */
+static size_t take_credit(struct story *story)
+{
+    size_t size_bytes = 0, credit = 0;
+    char *bytes = http_take(story->client, &size_bytes);
+    for (size_t at = 0; at + 9 <= size_bytes;) {
+        const uint8_t *frame = (const uint8_t *)bytes + at;
+        size_t length = (size_t)frame[0] << 16 | (size_t)frame[1] << 8 | frame[2];
+        if (frame[3] == WINDOW_UPDATE && frame[8] == 1) {
+            credit += (size_t)frame[9] << 24 | (size_t)frame[10] << 16 | (size_t)frame[11] << 8 |
+                      frame[12];
+        }
+        at += 9 + length;
+    }
+    free(bytes);
+    return credit;
+}
+
+/* A server whose every frame is padded, with small messages and with a large one, and that keeps to
+ * what it was allowed. */
+static void padding_takes_nothing_from_the_window(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100, 3 * 1024 * 1024 - 200};
+    enum { PART = 105, PADDING = 255, TOTAL = 3 * 1024 * 1024 };
+    for (size_t i = 0; i < 2; i++) {
+        struct story story;
+        begin(&story);
+        (void)call_with(&story, NULL, 0);
+        give(&story, SETTINGS, ACK, 0, "", 0); /* the window is as wide as it says from here on */
+        give(&story, HEADERS, END_HEADERS, 1, head, sizeof(head) - 1);
+        size_t credit = WEFT_HTTP_WINDOW_BYTES, sent_bytes = 0;
+        while (sent_bytes < TOTAL) {
+            uint8_t frame[1 + PART + PADDING] = {PADDING};
+            if (sent_bytes == 0 || sizes[i] == 100) { /* a message's prefix */
+                frame[3] = (uint8_t)(sizes[i] >> 16);
+                frame[4] = (uint8_t)(sizes[i] >> 8);
+                frame[5] = (uint8_t)sizes[i];
+                frame[2] = 0;
+            }
+            credit += take_credit(&story);
+            assert_in_range(credit, sizeof(frame), 2 * WEFT_HTTP_WINDOW_BYTES + sizes[i]);
+            give(&story, DATA, PADDED, 1, frame, sizeof(frame));
+            credit -= sizeof(frame);
+            sent_bytes += PART;
+        }
+        assert_int_equal(story.finished_count, 0);
+        assert_in_range(story.messages_count, 1, TOTAL / PART + 1);
+        end(&story);
+    }
+}
 
 static void a_stream_that_is_reset_has_the_status_of_its_code(void **state)
 {
@@ -290,6 +342,7 @@ static void binary_metadata_that_has_no_room_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(padding_takes_nothing_from_the_window),
         cmocka_unit_test(a_stream_that_is_reset_has_the_status_of_its_code),
         cmocka_unit_test(a_server_that_speaks_http_alone_has_the_status_of_its_code),
         cmocka_unit_test(an_answer_that_ends_inside_a_message_is_none),
