@@ -103,15 +103,18 @@ static void start(struct weft_acceptor *acceptor)
     }
 }
 
-/* There is no descriptor for a client, which would hang in the backlog, and the loop would find it
- * there again and again: it is refused with the descriptor that is kept for that. */
+/* There are no descriptors for clients, which would hang in the backlog: they are refused with the
+ * one that is kept for that, as many as would have been taken. */
 static void refuse(struct ear *ear)
 {
     struct weft_acceptor *acceptor = ear->acceptor;
     close(acceptor->reserve);
-    int refused = accept4(ear->socket, NULL, NULL, SOCK_CLOEXEC);
-    if (refused >= 0) {
-        close(refused);
+    int refused = 0;
+    for (int i = 0; i < ACCEPTS_PER_TURN && refused >= 0; i++) {
+        refused = accept4(ear->socket, NULL, NULL, SOCK_CLOEXEC);
+        if (refused >= 0) {
+            close(refused);
+        }
     }
     acceptor->reserve = open_reserve();
 }
