@@ -90,7 +90,10 @@ static void tcp_pause(struct weft_stream *stream, bool paused)
     if (paused) {
         weft_hot_cool(stream->loop, &tcp->hot);
     }
-    update(tcp);
+    tcp->deaf = update(tcp);
+    if (tcp->deaf != 0) {
+        weft_loop_defer(stream->loop, &tcp->tell);
+    }
 }
 
 static ssize_t tcp_recv(struct weft_stream *stream, const struct iovec *entries, size_t count,
@@ -98,6 +101,9 @@ static ssize_t tcp_recv(struct weft_stream *stream, const struct iovec *entries,
 {
     struct weft_tcp *tcp = of(stream);
     ssize_t received = 0;
+    if (tcp->deaf != 0) {
+        return fail(tcp, tcp->deaf, "can't wait for", error);
+    }
     do {
         stream->recv_calls++;
         if (count == 1) {
@@ -174,6 +180,7 @@ static void tcp_close(struct weft_stream *stream)
     struct weft_tcp *tcp = of(stream);
     tcp->closed = true;
     weft_hot_cool(stream->loop, &tcp->hot);
+    weft_deferred_cancel(&tcp->tell);
     weft_ready_close(&tcp->ready, free);
     close(tcp->socket);
 }
@@ -213,6 +220,7 @@ enum weft_status weft_tcp_new(struct weft_loop *loop, int socket, struct weft_tc
     tcp->stream.methods = &tcp_methods;
     tcp->stream.loop = loop;
     weft_hot_init(&tcp->hot, look, tcp);
+    weft_deferred_init(&tcp->tell, look, tcp);
     *ret_tcp = tcp;
     return WEFT_OK;
 }

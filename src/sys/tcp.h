@@ -18,6 +18,8 @@ struct weft_tcp {
     bool paused;
     bool wants_write;
     bool closed;
+    int deaf; /* why the socket can't be watched any more, as an error's number; 0 = it is */
+    struct weft_deferred tell; /* the owner of that: it finds out when it reads */
     /* While connecting: called when the socket is writable or broken. */
     void (*connected)(void *context);
     void *connect_context;

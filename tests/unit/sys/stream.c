@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "support/story.h"
+#include "sys/internal.h"
 
 /* A client and a server's side of one connection in one loop. */
 struct scene {
@@ -215,6 +216,25 @@ static void test_a_paused_reader_stops_its_sender(void **state)
     part(&scene);
 }
 
+/* Going on takes memory of the kernel. Without it the owner must hear that nothing will come. */
+static void test_a_reader_that_cannot_go_on_is_told(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct end server;
+    meet(&scene);
+    start(&server, scene.server);
+    weft_stream_pause(scene.server, true);
+    int epoll = scene.loop->ready.epoll;
+    scene.loop->ready.epoll = -1;
+    weft_stream_pause(scene.server, false);
+    scene.loop->ready.epoll = epoll;
+    assert_false(server.broken); /* never from inside */
+    weft_loop_turn(scene.loop, false);
+    assert_true(server.broken);
+    part(&scene);
+}
+
 static void test_a_broken_connection_is_an_error(void **state)
 {
     (void)state;
@@ -347,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_cross_whole_and_in_order_past_full_buffers),
         cmocka_unit_test(test_a_paused_reader_stops_its_sender),
+        cmocka_unit_test(test_a_reader_that_cannot_go_on_is_told),
         cmocka_unit_test(test_a_broken_connection_is_an_error),
         cmocka_unit_test(test_nobody_listening_is_said_with_the_address),
         cmocka_unit_test(test_localhost_is_looked_up_and_every_address_tried),
