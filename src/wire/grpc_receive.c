@@ -45,7 +45,9 @@ static void reopen(struct weft_grpc_call *call)
         return;
     }
     size_t more_bytes = wanted - call->open_bytes;
-    if (call->open_bytes >= WEFT_HTTP_WINDOW_BYTES / 2 && more_bytes < wanted / 4) {
+    size_t half_bytes = WEFT_HTTP_WINDOW_BYTES / 2;
+    size_t step_bytes = wanted / 4 > half_bytes ? wanted / 4 : half_bytes;
+    if (call->open_bytes >= half_bytes && more_bytes < step_bytes) {
         return;
     }
     call->open_bytes += more_bytes;
