@@ -31,7 +31,7 @@ enum { WEFT_LOOP_MAILBOX_MAX = 65536 };
 
 /* The longest spin: what a message takes over the six hops of a chain of four nodes whose loops all
  * spin (docs/adr/0008), with some room. */
-enum { WEFT_LOOP_SPIN_MAX_NS = 100 * 1000 };
+enum { WEFT_LOOP_SPIN_MAX_NS = 200 * 1000 };
 
 struct weft_loop_options {
     /* Spin before sleeping, up to this; 0 = WEFT_LOOP_SPIN_MAX_NS. */

@@ -14,9 +14,10 @@
  * on in turn, the next one only comes soon if all of them spin, which none learns from short spins:
  * so there are trials, some spins of full length, and where one of them pays, the budget is full.
  * Trials that fail come ever more rarely, at most some permille of the time. The budget is 0 while
- * the links were silent for 1 ms, and while an executor has work. A yield that took over 100 us
- * means that another process had the CPU: the spin stops for a pause that doubles with each such
- * yield, to at most 100 ms, and is forgotten when yields are quick again.
+ * the links were silent for 1 ms, and while an executor has work. A yield that took over 400 us,
+ * which is more than another loop's turn takes, means that a process with work of its own had the
+ * CPU: the spin stops for a pause that doubles with each such yield, to at most 100 ms, and is
+ * forgotten when yields are quick again.
  */
 
 #include <stdatomic.h>

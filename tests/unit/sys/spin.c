@@ -103,16 +103,16 @@ static void test_slow_yields_make_pauses_that_double_and_are_forgotten(void **st
     uint64_t now = 1000 * MS;
     weft_spin_init(&spin, 50 * US);
     weft_spin_traffic(&spin, now);
-    assert_false(weft_spin_yielded(&spin, 200 * US, now));
+    assert_false(weft_spin_yielded(&spin, 500 * US, now));
     uint64_t first = spin.paused_till_ns - now;
     assert_int_equal(weft_spin_budget_ns(&spin, now), 0);
     now = spin.paused_till_ns;
-    assert_false(weft_spin_yielded(&spin, 200 * US, now));
+    assert_false(weft_spin_yielded(&spin, 500 * US, now));
     uint64_t second = spin.paused_till_ns - now;
     assert_int_equal(second, 2 * first);
     now = spin.paused_till_ns + second + 1;
     assert_true(weft_spin_yielded(&spin, 1 * US, now));
-    assert_false(weft_spin_yielded(&spin, 200 * US, now));
+    assert_false(weft_spin_yielded(&spin, 500 * US, now));
     assert_int_equal(spin.paused_till_ns - now, first);
 }
 
