@@ -34,22 +34,24 @@ struct weft_error_place {
 /* Makes an error and stores it in *error (NULL is fine; an older error there becomes its cause).
  * Returns status, so that `return weft_error_set(error, ...)` is the idiom. */
 enum weft_status weft_error_set(struct weft_error **error, enum weft_status status,
-                                const char *format, ...) WEFT_PRINTF(3, 4);
+                                const char *format, ...) WEFT_PRINTF(3, 4) WEFT_COLD;
 
 /* Puts a sentence in front of *error, which becomes the cause; the status stays. Returns that
  * status. Without an error object to wrap (error is NULL or *error is NULL) it returns `status`. */
 enum weft_status weft_error_wrap(struct weft_error **error, enum weft_status status,
-                                 const char *format, ...) WEFT_PRINTF(3, 4);
+                                 const char *format, ...) WEFT_PRINTF(3, 4) WEFT_COLD;
 
 /* Adds what the user can do about it, one sentence. Nothing happens if there is no error object. */
-void weft_error_set_hint(struct weft_error **error, const char *format, ...) WEFT_PRINTF(2, 3);
+void weft_error_set_hint(struct weft_error **error, const char *format, ...)
+    WEFT_PRINTF(2, 3) WEFT_COLD;
 
 /* Fills in those parts of the place that are not yet known; what was said closer to the cause wins.
  */
-void weft_error_set_place(struct weft_error **error, const struct weft_error_place *place);
+void weft_error_set_place(struct weft_error **error,
+                          const struct weft_error_place *place) WEFT_COLD;
 
 /* Out of memory, without allocating. Returns WEFT_OUT_OF_MEMORY. */
-enum weft_status weft_error_set_out_of_memory(struct weft_error **error);
+enum weft_status weft_error_set_out_of_memory(struct weft_error **error) WEFT_COLD;
 
 struct weft_error *weft_error_ref(struct weft_error *error);
 /* NULL is fine. */

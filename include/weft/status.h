@@ -40,6 +40,8 @@ enum weft_status {
 };
 
 #define WEFT_MUST_CHECK __attribute__((warn_unused_result))
+/* Off the usual path: the compiler puts what leads to it out of the way of the rest. */
+#define WEFT_COLD __attribute__((cold))
 #define WEFT_PRINTF(format_index, first_index)                                                     \
     __attribute__((format(printf, format_index, first_index)))
 

@@ -57,7 +57,7 @@ void weft_protobuf_reader_init(struct weft_protobuf_reader *reader, const void *
  * run over are failures. Fields of unknown numbers are the caller's to ignore. */
 bool weft_protobuf_next(struct weft_protobuf_reader *reader, struct weft_protobuf_field *ret_field);
 /* Records a failure of the caller's own; sentence must be constant. */
-void weft_protobuf_fail(struct weft_protobuf_reader *reader, const char *sentence);
+void weft_protobuf_fail(struct weft_protobuf_reader *reader, const char *sentence) WEFT_COLD;
 /* OK, or INVALID_ARGUMENT that names `what` ("ModelInferRequest"), the field and the byte. */
 enum weft_status weft_protobuf_end(const struct weft_protobuf_reader *reader, const char *what,
                                    struct weft_error **error) WEFT_MUST_CHECK;

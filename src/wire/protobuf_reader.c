@@ -24,7 +24,7 @@ void weft_protobuf_fail(struct weft_protobuf_reader *reader, const char *sentenc
     }
 }
 
-static bool fail(struct weft_protobuf_reader *reader, const char *sentence)
+WEFT_COLD static bool fail(struct weft_protobuf_reader *reader, const char *sentence)
 {
     weft_protobuf_fail(reader, sentence);
     return false;
