@@ -1,5 +1,4 @@
-# ./run bench NAME [--quick] [--case CASE]...: a release build, optimised at link time like a distribution's, then
-# tests/bench/NAME.
+# ./run bench NAME [--quick] [--case CASE]...: the release (tools/release.sh) against its peers, by tests/bench/NAME.
 # shellcheck shell=sh disable=SC2154
 name=${1:-}
 if [ -z "$name" ] || [ ! -x "tests/bench/$name" ]; then
@@ -17,6 +16,6 @@ for argument; do
 done
 [ -z "$before" ] || refuse "bench: --case needs a value"
 need_deps test bench
-setup_build build-release --buildtype=release -Db_lto=true
-build_in build-release
+. tools/release.sh
+build_release bench-programs
 WEFT_BUILD=$PWD/build-release exec "tests/bench/$name" "$@"

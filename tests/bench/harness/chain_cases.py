@@ -84,7 +84,7 @@ def idle_connection(bench):
     values = []
     for i in range(bench.rounds):
         with bench.case(f"idle-connection, node {i + 1} of {bench.rounds}"):
-            node = node_with_models(bench, f"idle-{i}", bench.cpus[1], ["identity"])
+            node = node_with_models(bench, f"idle-{i}", bench.cpus[-1], ["identity"])
             with hold_idle_connections(node.address, 1):
                 time.sleep(SETTLE_SECONDS / 4)
                 before = resident_bytes(node.pid)
