@@ -292,11 +292,14 @@ static void answer(struct http_server *server, struct weft_http_stream *stream)
     }
 }
 
+/* The record is the last request's; of older ones that still come nothing is kept. */
 static void server_end(void *context, struct weft_http_stream *stream,
                        const struct weft_http_field *trailers, size_t trailers_count)
 {
     struct http_server *server = context;
-    record_end(&server->last, stream, trailers, trailers_count);
+    if (server->last.stream == stream) {
+        record_end(&server->last, stream, trailers, trailers_count);
+    }
     if (strcmp(server->path, "/silent") != 0 && !server->early) {
         answer(server, stream);
     }
@@ -305,13 +308,23 @@ static void server_end(void *context, struct weft_http_stream *stream,
 static void server_data(void *context, struct weft_http_stream *stream,
                         const struct weft_slice *data)
 {
-    record_data(&((struct http_server *)context)->last, stream, data);
+    struct http_server *server = context;
+    if (server->last.stream == stream) {
+        record_data(&server->last, stream, data);
+    } else {
+        weft_http_stream_consumed(stream, data->size_bytes);
+    }
 }
 
 static void server_landed(void *context, struct weft_http_stream *stream, size_t size_bytes,
                           bool complete)
 {
-    record_landed(&((struct http_server *)context)->last, stream, size_bytes, complete);
+    struct http_server *server = context;
+    if (server->last.stream == stream) {
+        record_landed(&server->last, stream, size_bytes, complete);
+    } else {
+        weft_http_stream_consumed(stream, size_bytes);
+    }
 }
 
 static void server_drained(void *context, struct weft_http_stream *stream)
