@@ -334,15 +334,6 @@ bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_pla
     return true;
 }
 
-struct weft_label weft_label_of(const char *text)
-{
-    struct weft_label label = {0};
-    if (text != NULL) {
-        memcpy(label.text, text, strnlen(text, WEFT_LABEL_MAX));
-    }
-    return label;
-}
-
 void weft_report_fini(struct weft_report *report)
 {
     free(report->transfers);
@@ -457,17 +448,4 @@ struct weft_message *weft_message_copy(const struct weft_message *message)
         return NULL;
     }
     return steal(&copy);
-}
-
-const char *weft_message_kind_name(enum weft_message_kind kind)
-{
-    static const char *const names[] = {
-        [WEFT_MESSAGE_HELLO] = "hello",       [WEFT_MESSAGE_PREPARE] = "prepare",
-        [WEFT_MESSAGE_PREPARED] = "prepared", [WEFT_MESSAGE_RELEASE] = "release",
-        [WEFT_MESSAGE_DELIVER] = "deliver",   [WEFT_MESSAGE_REPORT] = "report",
-        [WEFT_MESSAGE_CANCEL] = "cancel",
-    };
-    size_t index = (size_t)kind;
-    return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index]
-                                                                            : "unknown";
 }

@@ -40,8 +40,7 @@ enum {
        pipeline's file; what is larger is an input, or belongs into a model. */
     WEFT_PLAN_CONSTANTS_MAX_BYTES = 64 * 1024 * 1024,
     WEFT_REQUEST_ID_MAX =
-        1024,            /* bytes of the client's name of a request: it goes with each value */
-    WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
+        1024, /* bytes of the client's name of a request: it goes with each value */
 };
 
 /* A request, unique in the cluster: its gateway's boot generation and a number that the gateway
@@ -173,9 +172,18 @@ enum weft_report_kind {
     WEFT_REPORT_FAILED = 3,
 };
 
-/* The name of a lane or codec, "" = none: there are three in every transfer of every request. */
-struct weft_label {
-    char text[WEFT_LABEL_MAX + 1];
+/* How a value went. Numbers of the protocol: a later version may say one that this one doesn't know.
+ */
+enum weft_lane {
+    WEFT_LANE_NONE = 0, /* it has not gone yet */
+    WEFT_LANE_LOCAL = 1,
+    WEFT_LANE_GRPC = 2,
+};
+
+/* How its bytes were written. As with lanes. */
+enum weft_codec {
+    WEFT_CODEC_NONE = 0,
+    WEFT_CODEC_IDENTITY = 1,
 };
 
 /* What one edge carried, as its sender saw it. */
@@ -185,9 +193,8 @@ struct weft_report_transfer {
     uint64_t raw_bytes;
     uint64_t wire_bytes;   /* 0 where it stayed in the process */
     uint64_t copied_bytes; /* in user space, by the sender */
-    struct weft_label lane_asked;
-    struct weft_label lane_used;
-    struct weft_label codec;
+    enum weft_lane lane;
+    enum weft_codec codec;
 };
 
 struct weft_report {
@@ -299,8 +306,9 @@ WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan,
                                          struct weft_node_plan *ret_plan);
 /* Of all constants of its tasks, each time that one is used. */
 uint64_t weft_node_plan_constants_bytes(const struct weft_node_plan *plan);
-/* NULL = none; a longer text is cut. */
-struct weft_label weft_label_of(const char *text);
+/* "grpc", ...; "" = none, "unknown" for a number of a later version. */
+const char *weft_lane_name(enum weft_lane lane);
+const char *weft_codec_name(enum weft_codec codec);
 void weft_report_fini(struct weft_report *report);
 WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report,
                                       struct weft_report *ret_report);

@@ -69,13 +69,13 @@ struct weft_task_result {
     bool cache_hit;
 };
 
-/* What became of a DELIVER on its way out; for the report of its edge. Strings are constants. */
+/* What became of a DELIVER on its way out; for the report of its edge. */
 struct weft_send_outcome {
     uint64_t wire_bytes; /* framing included; 0 where it stayed in the process or waits for a
                             connection */
     uint64_t copied_bytes;
-    const char *lane;
-    const char *codec;
+    enum weft_lane lane;
+    enum weft_codec codec;
 };
 
 struct weft_worker_host {

@@ -165,9 +165,8 @@ static const struct weft_field transfer_fields[] = {
     PLAIN(struct weft_report_transfer, 3, UINT64, raw_bytes),
     PLAIN(struct weft_report_transfer, 4, UINT64, wire_bytes),
     PLAIN(struct weft_report_transfer, 5, UINT64, copied_bytes),
-    PLAIN(struct weft_report_transfer, 6, LABEL, lane_asked),
-    PLAIN(struct weft_report_transfer, 7, LABEL, lane_used),
-    PLAIN(struct weft_report_transfer, 8, LABEL, codec),
+    PLAIN(struct weft_report_transfer, 6, UINT32, lane),
+    PLAIN(struct weft_report_transfer, 7, UINT32, codec),
 };
 TABLE(transfer, struct weft_report_transfer, "Transfer");
 

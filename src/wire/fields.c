@@ -97,11 +97,6 @@ static void write_field(struct weft_protobuf_writer *writer, const struct weft_f
     case WEFT_FIELD_OPTIONAL:
         write_string(writer, field, *(char *const *)from, limit);
         break;
-    case WEFT_FIELD_LABEL:
-        if (((const struct weft_label *)from)->text[0] != '\0') {
-            weft_protobuf_put_string(writer, field->number, from);
-        }
-        break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:
     case WEFT_FIELD_MESSAGES:
@@ -246,15 +241,6 @@ static void read_number(struct weft_protobuf_reader *reader, const struct weft_p
     }
 }
 
-static void read_label(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
-                       struct weft_label *label)
-{
-    if (weft_protobuf_is_text(reader, seen, WEFT_LABEL_MAX)) {
-        *label = (struct weft_label){0};
-        memcpy(label->text, seen->data, seen->size_bytes);
-    }
-}
-
 static void read_field(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
                        const struct weft_field *field, void *structure,
                        const struct weft_slice *whole, struct weft_error **error)
@@ -270,9 +256,6 @@ static void read_field(struct weft_protobuf_reader *reader, const struct weft_pr
     case WEFT_FIELD_STRING:
     case WEFT_FIELD_OPTIONAL:
         weft_protobuf_set_string(reader, seen, field->max != 0 ? field->max : WEFT_NAME_MAX, to);
-        break;
-    case WEFT_FIELD_LABEL:
-        read_label(reader, seen, to);
         break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:

@@ -17,7 +17,6 @@ enum weft_field_kind {
     WEFT_FIELD_FIXED64,
     WEFT_FIELD_STRING,     /* char *, never NULL */
     WEFT_FIELD_OPTIONAL,   /* char *, NULL = not there */
-    WEFT_FIELD_LABEL,      /* struct weft_label, "" = not there */
     WEFT_FIELD_STRINGS,    /* char **, count */
     WEFT_FIELD_UINT32S,    /* uint32_t *, count */
     WEFT_FIELD_MESSAGE,    /* a structure within */

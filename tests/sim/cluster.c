@@ -317,7 +317,7 @@ static enum weft_status send_to(void *context, const struct weft_plan_node *to,
 {
     struct sim_node *node = context;
     struct sim_node *other = find_node(node->cluster, to->name);
-    *ret_outcome = (struct weft_send_outcome){.lane = "sim", .codec = "identity"};
+    *ret_outcome = (struct weft_send_outcome){.lane = WEFT_LANE_GRPC, .codec = WEFT_CODEC_IDENTITY};
     if (plant(node, to, take_message)) {
         weft_message_free(take_message);
         return WEFT_OK;

@@ -46,7 +46,7 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
 {
     struct stage_node *from = context;
     struct stage *stage = from->stage;
-    *ret_outcome = (struct weft_send_outcome){.lane = "stage", .codec = "identity"};
+    *ret_outcome = (struct weft_send_outcome){.lane = WEFT_LANE_GRPC, .codec = WEFT_CODEC_IDENTITY};
     for (unsigned i = 0; i < stage->nodes_count; i++) {
         if (strcmp(stage->nodes[i].info.name, to->name) != 0) {
             continue;

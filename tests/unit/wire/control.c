@@ -186,7 +186,8 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     report->error = an_error();
     report->transfers = calloc(2, sizeof(*report->transfers));
     report->transfers_count = 2;
-    report->transfers[1].lane_used = weft_label_of("grpc");
+    report->transfers[0].lane = (enum weft_lane)UINT32_MAX;
+    report->transfers[1].lane = WEFT_LANE_GRPC;
     report->transfers[1].wire_bytes = 1234567890123;
     struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
     struct weft_envelope back = there_and_back(&envelope);
@@ -198,8 +199,9 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     assert_string_equal(weft_error_hint(seen->error), "look elsewhere");
     assert_string_equal(weft_error_place(seen->error).step, "scene");
     assert_int_equal(weft_error_place(seen->error).attempt, 2);
-    assert_string_equal(seen->transfers[0].lane_used.text, "");
-    assert_string_equal(seen->transfers[1].lane_used.text, "grpc");
+    assert_string_equal(weft_lane_name(seen->transfers[0].lane), "unknown");
+    assert_string_equal(weft_codec_name(seen->transfers[0].codec), "");
+    assert_string_equal(weft_lane_name(seen->transfers[1].lane), "grpc");
     assert_true(seen->transfers[1].wire_bytes == 1234567890123);
     weft_message_free(back.message);
 }
