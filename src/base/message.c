@@ -355,6 +355,32 @@ bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_
     return true;
 }
 
+static void run_reports_fini(struct weft_run_reports *reports)
+{
+    for (size_t i = 0; i < reports->reports_count; i++) {
+        weft_report_fini(&reports->reports[i].report);
+    }
+    free(reports->reports);
+}
+
+static bool copy_run_reports(const struct weft_run_reports *from, struct weft_run_reports *to)
+{
+    to->gateway = from->gateway;
+    if (!allocate(from->reports_count, sizeof(*from->reports), &to->reports)) {
+        return false;
+    }
+    for (size_t i = 0; i < from->reports_count; i++) {
+        struct weft_run_report *report = &to->reports[i];
+        report->sequence = from->reports[i].sequence;
+        report->plan = from->reports[i].plan;
+        if (!weft_report_copy(&from->reports[i].report, &report->report)) {
+            return false;
+        }
+        to->reports_count++;
+    }
+    return true;
+}
+
 static void deliver_fini(struct weft_deliver *deliver)
 {
     free(deliver->id);
@@ -388,7 +414,7 @@ void weft_message_fini(struct weft_message *message)
         deliver_fini(&message->deliver);
         break;
     case WEFT_MESSAGE_REPORT:
-        weft_report_fini(&message->report.report);
+        run_reports_fini(&message->report);
         break;
     case WEFT_MESSAGE_RELEASE:
     case WEFT_MESSAGE_CANCEL:
@@ -431,9 +457,7 @@ static bool copy_content(const struct weft_message *from, struct weft_message *t
     case WEFT_MESSAGE_DELIVER:
         return copy_deliver(&from->deliver, &to->deliver);
     case WEFT_MESSAGE_REPORT:
-        to->report.request = from->report.request;
-        to->report.plan = from->report.plan;
-        return weft_report_copy(&from->report.report, &to->report.report);
+        return copy_run_reports(&from->report, &to->report);
     case WEFT_MESSAGE_CANCEL:
         to->cancel = from->cancel;
         return true;

@@ -9,8 +9,8 @@
  *
  * A plan is prepared once on every node that takes part and then named by its id; a request needs
  * no message but its data: DELIVER carries a value from its producer's node straight to its
- * consumer's. The gateway hears REPORTs off the critical path, and says CANCEL when a request is
- * over early.
+ * consumer's. The gateway hears REPORTs off the critical path, many in one message, and says CANCEL
+ * when a request is over early.
  */
 
 #include <stdbool.h>
@@ -40,7 +40,9 @@ enum {
        pipeline's file; what is larger is an input, or belongs into a model. */
     WEFT_PLAN_CONSTANTS_MAX_BYTES = 64 * 1024 * 1024,
     WEFT_REQUEST_ID_MAX =
-        1024, /* bytes of the client's name of a request: it goes with each value */
+        1024,              /* bytes of the client's name of a request: it goes with each value */
+    WEFT_REPORTS_MAX = 64, /* reports of one message: its own cost is then a small part of theirs,
+                              and a gateway that reads one is soon back at what is urgent */
 };
 
 /* A request, unique in the cluster: its gateway's boot generation and a number that the gateway
@@ -172,7 +174,8 @@ enum weft_report_kind {
     WEFT_REPORT_FAILED = 3,
 };
 
-/* How a value went. Numbers of the protocol: a later version may say one that this one doesn't know.
+/* How a value went. Numbers of the protocol: a later version may say one that this one doesn't
+ * know.
  */
 enum weft_lane {
     WEFT_LANE_NONE = 0, /* it has not gone yet */
@@ -211,6 +214,20 @@ struct weft_report {
     struct weft_report_transfer *transfers;
     size_t transfers_count;
     struct weft_error *error; /* FAILED */
+};
+
+/* A report and whose it is. */
+struct weft_run_report {
+    uint64_t sequence; /* of the request; its gateway is the message's */
+    uint64_t plan;
+    struct weft_report report;
+};
+
+/* In the order in which they came to pass, or were found worth telling. */
+struct weft_run_reports {
+    uint64_t gateway; /* generation of the gateway that numbered the requests and plans */
+    struct weft_run_report *reports;
+    size_t reports_count; /* 1 to WEFT_REPORTS_MAX */
 };
 
 enum weft_message_kind {
@@ -260,11 +277,7 @@ struct weft_message {
         struct weft_prepared prepared;
         struct weft_prepared release; /* error unused */
         struct weft_deliver deliver;
-        struct {
-            struct weft_request_id request;
-            uint64_t plan;
-            struct weft_report report;
-        } report;
+        struct weft_run_reports report;
         struct weft_cancel cancel;
     };
 };

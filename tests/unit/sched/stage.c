@@ -60,6 +60,8 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
             return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "too much waits for \"%s\"",
                                   to->name);
         }
+        stage->nodes[i].behind = stage->nodes[i].takes_only == 1;
+        stage->nodes[i].takes_only -= stage->nodes[i].takes_only > 0;
         struct stage_sent *sent = &stage->sent[stage->sent_count++];
         *sent = (struct stage_sent){.from = index_of(from), .to = i, .kind = take_message->kind};
         if (take_message->kind == WEFT_MESSAGE_DELIVER) {

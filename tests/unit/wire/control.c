@@ -179,19 +179,11 @@ static struct weft_error *an_error(void)
 static void an_error_keeps_causes_hint_and_place(void **state)
 {
     (void)state;
-    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
-    struct weft_report *report = &message->report.report;
-    report->kind = WEFT_REPORT_FAILED;
-    report->end_ns = UINT64_MAX - 1;
-    report->error = an_error();
-    report->transfers = calloc(2, sizeof(*report->transfers));
-    report->transfers_count = 2;
-    report->transfers[0].lane = (enum weft_lane)UINT32_MAX;
-    report->transfers[1].lane = WEFT_LANE_GRPC;
-    report->transfers[1].wire_bytes = 1234567890123;
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARED);
+    message->prepared.error = an_error();
     struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
     struct weft_envelope back = there_and_back(&envelope);
-    const struct weft_report *seen = &back.message->report.report;
+    const struct weft_prepared *seen = &back.message->prepared;
     assert_string_equal(weft_error_message(seen->error), "the model failed");
     assert_int_equal(weft_error_status(seen->error), WEFT_INTERNAL);
     assert_string_equal(weft_error_message(weft_error_cause(seen->error)), "no such file");
@@ -199,10 +191,6 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     assert_string_equal(weft_error_hint(seen->error), "look elsewhere");
     assert_string_equal(weft_error_place(seen->error).step, "scene");
     assert_int_equal(weft_error_place(seen->error).attempt, 2);
-    assert_string_equal(weft_lane_name(seen->transfers[0].lane), "unknown");
-    assert_string_equal(weft_codec_name(seen->transfers[0].codec), "");
-    assert_string_equal(weft_lane_name(seen->transfers[1].lane), "grpc");
-    assert_true(seen->transfers[1].wire_bytes == 1234567890123);
     weft_message_free(back.message);
 }
 
