@@ -159,6 +159,7 @@ static const struct weft_field deliver_fields[] = {
 };
 TABLE(deliver, struct weft_deliver, "Deliver");
 
+/* The numbers of what follows are their places in the row. */
 static const struct weft_field transfer_fields[] = {
     PLAIN(struct weft_report_transfer, 1, UINT32, output),
     PLAIN(struct weft_report_transfer, 2, UINT32, to_node),
@@ -170,21 +171,26 @@ static const struct weft_field transfer_fields[] = {
 };
 TABLE(transfer, struct weft_report_transfer, "Transfer");
 
-static const struct weft_field run_report_fields[] = {
+static const struct weft_field report_numbers_fields[] = {
     PLAIN(struct weft_run_report, 1, UINT64, sequence),
     PLAIN(struct weft_run_report, 2, UINT64, plan),
     LIMITED(struct weft_run_report, 3, UINT32, report.kind, WEFT_REPORT_FAILED),
     PLAIN(struct weft_run_report, 4, UINT32, report.step),
     PLAIN(struct weft_run_report, 5, UINT32, report.attempt),
-    PLAIN(struct weft_run_report, 6, FIXED64, report.start_ns),
-    PLAIN(struct weft_run_report, 7, FIXED64, report.end_ns),
+    PLAIN(struct weft_run_report, 6, UINT64, report.start_ns),
+    PLAIN(struct weft_run_report, 7, UINT64, report.end_ns),
     PLAIN(struct weft_run_report, 8, UINT64, report.bytes_in),
     PLAIN(struct weft_run_report, 9, UINT64, report.bytes_out),
     PLAIN(struct weft_run_report, 10, UINT32, report.pid),
     PLAIN(struct weft_run_report, 11, UINT64, report.model_generation),
     PLAIN(struct weft_run_report, 12, BOOL, report.cache_hit),
-    LIST(struct weft_run_report, 13, MESSAGES, report.transfers, WEFT_PLAN_EDGES_MAX, &transfer),
-    PLAIN(struct weft_run_report, 14, ERROR, report.error),
+};
+TABLE(report_numbers, struct weft_run_report, "RunReport");
+
+static const struct weft_field run_report_fields[] = {
+    {1, WEFT_FIELD_ROW, 0, 0, 0, &report_numbers},
+    LIST(struct weft_run_report, 2, ROWS, report.transfers, WEFT_PLAN_EDGES_MAX, &transfer),
+    PLAIN(struct weft_run_report, 3, ERROR, report.error),
 };
 TABLE(run_report, struct weft_run_report, "RunReport");
 

@@ -26,6 +26,8 @@ enum weft_field_kind {
     WEFT_FIELD_VALUE,      /* struct weft_value *, NULL = not there */
     WEFT_FIELD_ERROR,      /* struct weft_error *, NULL = not there */
     WEFT_FIELD_TRACE,      /* struct weft_trace, all zeroes = not there */
+    WEFT_FIELD_ROW,        /* numbers of this structure, packed in the order of the inner table */
+    WEFT_FIELD_ROWS,       /* an array of structures, count, that are nothing but such rows */
 };
 
 struct weft_field {

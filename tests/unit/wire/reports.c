@@ -125,22 +125,14 @@ static void another_implementation_reads_reports(void **state)
     assert_true(oracle->report->gateway == 0xFEDCBA9876543210);
     assert_int_equal(oracle->report->n_reports, 2);
     const Weft__V1__RunReport *second = oracle->report->reports[1];
-    assert_int_equal(second->sequence, 1001);
-    assert_int_equal(second->plan, 3);
-    assert_int_equal(second->kind, WEFT_REPORT_FINISHED);
-    assert_int_equal(second->step, 1);
-    assert_int_equal(second->attempt, 1);
-    assert_int_equal(second->start_ns, 5);
-    assert_true(second->end_ns == UINT64_MAX - 1);
-    assert_int_equal(second->bytes_in, 10);
-    assert_int_equal(second->bytes_out, 11);
-    assert_int_equal(second->pid, 12);
-    assert_int_equal(second->model_generation, 13);
-    assert_true(second->cache_hit);
-    assert_int_equal(second->n_transfers, 2);
-    assert_int_equal(second->transfers[1]->to_node, 2);
-    assert_int_equal(second->transfers[1]->lane, WEFT_LANE_GRPC);
-    assert_int_equal(second->transfers[1]->codec, WEFT_CODEC_IDENTITY);
+    static const uint64_t numbers[] = {
+        1001, 3, WEFT_REPORT_FINISHED, 1, 1, 5, UINT64_MAX - 1, 10, 11, 12, 13, 1};
+    assert_int_equal(second->n_numbers, 12);
+    assert_memory_equal(second->numbers, numbers, sizeof(numbers));
+    static const uint64_t transfers[] = {
+        0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 1234567890123, 4, WEFT_LANE_GRPC, WEFT_CODEC_IDENTITY};
+    assert_int_equal(second->n_transfers, 14);
+    assert_memory_equal(second->transfers, transfers, sizeof(transfers));
     weft__v1__envelope__free_unpacked(oracle, NULL);
 }
 
@@ -199,14 +191,15 @@ static void refused(const struct weft_slice *bytes, const char *why)
     }
 }
 
-static void hostile_reports_are_refused(void **state)
+static void hostile_lists_of_reports_are_refused(void **state)
 {
     (void)state;
+    uint64_t finished[] = {1, 1, WEFT_REPORT_FINISHED};
     Weft__V1__RunReport good = WEFT__V1__RUN_REPORT__INIT;
-    Weft__V1__RunReport bad = WEFT__V1__RUN_REPORT__INIT;
     Weft__V1__RunReport *list[WEFT_REPORTS_MAX + 1];
     Weft__V1__RunReports reports = WEFT__V1__RUN_REPORTS__INIT;
-    good.kind = WEFT_REPORT_FINISHED;
+    good.numbers = finished;
+    good.n_numbers = 3;
     for (size_t i = 0; i <= WEFT_REPORTS_MAX; i++) {
         list[i] = &good;
     }
@@ -219,18 +212,76 @@ static void hostile_reports_are_refused(void **state)
     cleanup_slice struct weft_slice none = packed(&reports);
     refused(&none, "is a report of nothing");
 
-    list[1] = &bad; /* of no kind */
-    reports.n_reports = 3;
-    cleanup_slice struct weft_slice of_nothing = packed(&reports);
-    refused(&of_nothing, "is a report of nothing");
+    reports.n_reports = 1; /* the others are not the reason */
+    cleanup_slice struct weft_slice one = packed(&reports);
+    struct weft_envelope back = {0};
+    assert_ok(weft_envelope_decode(&one, &back, NULL), NULL);
+    weft_message_free(back.message);
+}
 
-    bad.kind = WEFT_REPORT_FAILED; /* without why */
-    cleanup_slice struct weft_slice unexplained = packed(&reports);
-    refused(&unexplained, "is a report of nothing");
+static void hostile_reports_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t numbers[5], transfers[8];
+        size_t numbers_count, transfers_count;
+        const char *why;
+    } hostile[] = {
+        {{0}, {0}, 0, 0, "is a report of nothing"},
+        {{1, 1, 0, 1}, {0}, 4, 0, "is a report of nothing"},
+        {{1, 1, WEFT_REPORT_FAILED}, {0}, 3, 0, "is a report of nothing"}, /* it doesn't say why */
+        {{1, 1, WEFT_REPORT_FAILED + 1}, {0}, 3, 0, "is out of range"},
+        {{1, 1, WEFT_REPORT_FINISHED, UINT64_C(1) << 32}, {0}, 4, 0, "does not fit 32 bits"},
+        {{1, 1, WEFT_REPORT_FINISHED}, {1, 2, 3}, 3, 3, "is cut short"},
+        {{1, 1, WEFT_REPORT_FINISHED}, {0}, 3, 8, "is cut short"},
+        {{1, 1, WEFT_REPORT_FINISHED}, {UINT64_MAX}, 3, 7, "does not fit 32 bits"},
+    };
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        uint64_t finished[] = {1, 1, WEFT_REPORT_FINISHED};
+        Weft__V1__RunReport good = WEFT__V1__RUN_REPORT__INIT;
+        Weft__V1__RunReport bad = WEFT__V1__RUN_REPORT__INIT;
+        Weft__V1__RunReport *list[] = {&good, &bad, &good};
+        Weft__V1__RunReports reports = WEFT__V1__RUN_REPORTS__INIT;
+        good.numbers = finished;
+        good.n_numbers = 3;
+        bad.numbers = (uint64_t *)hostile[i].numbers;
+        bad.n_numbers = hostile[i].numbers_count;
+        bad.transfers = (uint64_t *)hostile[i].transfers;
+        bad.n_transfers = hostile[i].transfers_count;
+        reports.reports = list;
+        reports.n_reports = 3;
+        cleanup_slice struct weft_slice bytes = packed(&reports);
+        refused(&bytes, hostile[i].why);
+    }
+}
 
-    bad.kind = WEFT_REPORT_FAILED + 1;
-    cleanup_slice struct weft_slice of_no_kind = packed(&reports);
-    refused(&of_no_kind, "is out of range");
+/* It leaves zeroes away at the end, and has numbers that this one doesn't know. */
+static void rows_of_another_version_are_read(void **state)
+{
+    (void)state;
+    uint64_t few[] = {1, 2, WEFT_REPORT_STARTED};
+    uint64_t many[15] = {3, 4, WEFT_REPORT_FINISHED, [12] = 1, UINT64_MAX, 2};
+    Weft__V1__RunReport shorter = WEFT__V1__RUN_REPORT__INIT;
+    Weft__V1__RunReport longer = WEFT__V1__RUN_REPORT__INIT;
+    Weft__V1__RunReport *list[] = {&shorter, &longer};
+    Weft__V1__RunReports reports = WEFT__V1__RUN_REPORTS__INIT;
+    shorter.numbers = few;
+    shorter.n_numbers = 3;
+    longer.numbers = many;
+    longer.n_numbers = 15;
+    reports.reports = list;
+    reports.n_reports = 2;
+    cleanup_slice struct weft_slice bytes = packed(&reports);
+    struct weft_envelope back = {0};
+    assert_ok(weft_envelope_decode(&bytes, &back, NULL), NULL);
+    const struct weft_run_report *seen = back.message->report.reports;
+    assert_int_equal(seen[0].plan, 2);
+    assert_int_equal(seen[0].report.kind, WEFT_REPORT_STARTED);
+    assert_int_equal(seen[0].report.model_generation, 0);
+    assert_int_equal(seen[1].sequence, 3);
+    assert_int_equal(seen[1].report.kind, WEFT_REPORT_FINISHED);
+    assert_false(seen[1].report.cache_hit);
+    weft_message_free(back.message);
 }
 
 /* The format allows to send a message in two parts that are merged; here each would be one. */
@@ -276,7 +327,9 @@ int main(void)
         cmocka_unit_test(another_implementation_reads_reports),
         cmocka_unit_test(a_lane_of_a_later_version_is_unknown),
         cmocka_unit_test(as_many_as_the_limit_go_and_one_more_does_not),
+        cmocka_unit_test(hostile_lists_of_reports_are_refused),
         cmocka_unit_test(hostile_reports_are_refused),
+        cmocka_unit_test(rows_of_another_version_are_read),
         cmocka_unit_test(a_second_message_is_refused),
         cmocka_unit_test(cut_anywhere_nothing_breaks),
     };
