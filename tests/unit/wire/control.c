@@ -194,6 +194,19 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     weft_message_free(back.message);
 }
 
+static void an_error_arrives_whatever_a_model_said(void **state)
+{
+    (void)state;
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARED);
+    (void)weft_error_set(&message->prepared.error, WEFT_INTERNAL, "na\xEFve");
+    weft_error_set_hint(&message->prepared.error, "\xC3");
+    struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
+    struct weft_envelope back = there_and_back(&envelope);
+    assert_string_equal(weft_error_message(back.message->prepared.error), "na?ve");
+    assert_string_equal(weft_error_hint(back.message->prepared.error), "?");
+    weft_message_free(back.message);
+}
+
 static char **strings(const char *one, const char *two)
 {
     char **list = calloc(2, sizeof(char *));
@@ -406,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_deliver_keeps_all_that_it_says),
         cmocka_unit_test(another_implementation_reads_a_deliver),
         cmocka_unit_test(an_error_keeps_causes_hint_and_place),
+        cmocka_unit_test(an_error_arrives_whatever_a_model_said),
         cmocka_unit_test(a_node_says_what_it_is),
         cmocka_unit_test(a_plan_arrives_whole),
         cmocka_unit_test(small_messages_arrive),
