@@ -334,15 +334,6 @@ bool weft_node_plan_copy(const struct weft_node_plan *plan, struct weft_node_pla
     return true;
 }
 
-struct weft_label weft_label_of(const char *text)
-{
-    struct weft_label label = {0};
-    if (text != NULL) {
-        memcpy(label.text, text, strnlen(text, WEFT_LABEL_MAX));
-    }
-    return label;
-}
-
 void weft_report_fini(struct weft_report *report)
 {
     free(report->transfers);
@@ -361,6 +352,32 @@ bool weft_report_copy(const struct weft_report *report, struct weft_report *ret_
     }
     copy.error = weft_error_ref(report->error);
     *ret_report = copy;
+    return true;
+}
+
+static void run_reports_fini(struct weft_run_reports *reports)
+{
+    for (size_t i = 0; i < reports->reports_count; i++) {
+        weft_report_fini(&reports->reports[i].report);
+    }
+    free(reports->reports);
+}
+
+static bool copy_run_reports(const struct weft_run_reports *from, struct weft_run_reports *to)
+{
+    to->gateway = from->gateway;
+    if (!allocate(from->reports_count, sizeof(*from->reports), &to->reports)) {
+        return false;
+    }
+    for (size_t i = 0; i < from->reports_count; i++) {
+        struct weft_run_report *report = &to->reports[i];
+        report->sequence = from->reports[i].sequence;
+        report->plan = from->reports[i].plan;
+        if (!weft_report_copy(&from->reports[i].report, &report->report)) {
+            return false;
+        }
+        to->reports_count++;
+    }
     return true;
 }
 
@@ -397,7 +414,7 @@ void weft_message_fini(struct weft_message *message)
         deliver_fini(&message->deliver);
         break;
     case WEFT_MESSAGE_REPORT:
-        weft_report_fini(&message->report.report);
+        run_reports_fini(&message->report);
         break;
     case WEFT_MESSAGE_RELEASE:
     case WEFT_MESSAGE_CANCEL:
@@ -440,9 +457,7 @@ static bool copy_content(const struct weft_message *from, struct weft_message *t
     case WEFT_MESSAGE_DELIVER:
         return copy_deliver(&from->deliver, &to->deliver);
     case WEFT_MESSAGE_REPORT:
-        to->report.request = from->report.request;
-        to->report.plan = from->report.plan;
-        return weft_report_copy(&from->report.report, &to->report.report);
+        return copy_run_reports(&from->report, &to->report);
     case WEFT_MESSAGE_CANCEL:
         to->cancel = from->cancel;
         return true;
@@ -457,17 +472,4 @@ struct weft_message *weft_message_copy(const struct weft_message *message)
         return NULL;
     }
     return steal(&copy);
-}
-
-const char *weft_message_kind_name(enum weft_message_kind kind)
-{
-    static const char *const names[] = {
-        [WEFT_MESSAGE_HELLO] = "hello",       [WEFT_MESSAGE_PREPARE] = "prepare",
-        [WEFT_MESSAGE_PREPARED] = "prepared", [WEFT_MESSAGE_RELEASE] = "release",
-        [WEFT_MESSAGE_DELIVER] = "deliver",   [WEFT_MESSAGE_REPORT] = "report",
-        [WEFT_MESSAGE_CANCEL] = "cancel",
-    };
-    size_t index = (size_t)kind;
-    return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index]
-                                                                            : "unknown";
 }

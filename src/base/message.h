@@ -9,8 +9,8 @@
  *
  * A plan is prepared once on every node that takes part and then named by its id; a request needs
  * no message but its data: DELIVER carries a value from its producer's node straight to its
- * consumer's. The gateway hears REPORTs off the critical path, and says CANCEL when a request is
- * over early.
+ * consumer's. The gateway hears REPORTs off the critical path, many in one message, and says CANCEL
+ * when a request is over early.
  */
 
 #include <stdbool.h>
@@ -40,8 +40,9 @@ enum {
        pipeline's file; what is larger is an input, or belongs into a model. */
     WEFT_PLAN_CONSTANTS_MAX_BYTES = 64 * 1024 * 1024,
     WEFT_REQUEST_ID_MAX =
-        1024,            /* bytes of the client's name of a request: it goes with each value */
-    WEFT_LABEL_MAX = 15, /* names of lanes and codecs, which are a closed list */
+        1024,              /* bytes of the client's name of a request: it goes with each value */
+    WEFT_REPORTS_MAX = 64, /* reports of one message: its own cost is then a small part of theirs,
+                              and a gateway that reads one is soon back at what is urgent */
 };
 
 /* A request, unique in the cluster: its gateway's boot generation and a number that the gateway
@@ -173,9 +174,19 @@ enum weft_report_kind {
     WEFT_REPORT_FAILED = 3,
 };
 
-/* The name of a lane or codec, "" = none: there are three in every transfer of every request. */
-struct weft_label {
-    char text[WEFT_LABEL_MAX + 1];
+/* How a value went. Numbers of the protocol: a later version may say one that this one doesn't
+ * know.
+ */
+enum weft_lane {
+    WEFT_LANE_NONE = 0, /* it has not gone yet */
+    WEFT_LANE_LOCAL = 1,
+    WEFT_LANE_GRPC = 2,
+};
+
+/* How its bytes were written. As with lanes. */
+enum weft_codec {
+    WEFT_CODEC_NONE = 0,
+    WEFT_CODEC_IDENTITY = 1,
 };
 
 /* What one edge carried, as its sender saw it. */
@@ -185,9 +196,8 @@ struct weft_report_transfer {
     uint64_t raw_bytes;
     uint64_t wire_bytes;   /* 0 where it stayed in the process */
     uint64_t copied_bytes; /* in user space, by the sender */
-    struct weft_label lane_asked;
-    struct weft_label lane_used;
-    struct weft_label codec;
+    enum weft_lane lane;
+    enum weft_codec codec;
 };
 
 struct weft_report {
@@ -204,6 +214,20 @@ struct weft_report {
     struct weft_report_transfer *transfers;
     size_t transfers_count;
     struct weft_error *error; /* FAILED */
+};
+
+/* A report and whose it is. */
+struct weft_run_report {
+    uint64_t sequence; /* of the request; its gateway is the message's */
+    uint64_t plan;
+    struct weft_report report;
+};
+
+/* In the order in which they came to pass, or were found worth telling. */
+struct weft_run_reports {
+    uint64_t gateway; /* generation of the gateway that numbered the requests and plans */
+    struct weft_run_report *reports;
+    size_t reports_count; /* 1 to WEFT_REPORTS_MAX */
 };
 
 enum weft_message_kind {
@@ -253,11 +277,7 @@ struct weft_message {
         struct weft_prepared prepared;
         struct weft_prepared release; /* error unused */
         struct weft_deliver deliver;
-        struct {
-            struct weft_request_id request;
-            uint64_t plan;
-            struct weft_report report;
-        } report;
+        struct weft_run_reports report;
         struct weft_cancel cancel;
     };
 };
@@ -299,8 +319,9 @@ WEFT_MUST_CHECK bool weft_node_plan_copy(const struct weft_node_plan *plan,
                                          struct weft_node_plan *ret_plan);
 /* Of all constants of its tasks, each time that one is used. */
 uint64_t weft_node_plan_constants_bytes(const struct weft_node_plan *plan);
-/* NULL = none; a longer text is cut. */
-struct weft_label weft_label_of(const char *text);
+/* "grpc", ...; "" = none, "unknown" for a number of a later version. */
+const char *weft_lane_name(enum weft_lane lane);
+const char *weft_codec_name(enum weft_codec codec);
 void weft_report_fini(struct weft_report *report);
 WEFT_MUST_CHECK bool weft_report_copy(const struct weft_report *report,
                                       struct weft_report *ret_report);

@@ -33,7 +33,7 @@ struct outline_edge {
 struct outline_series {
     struct weft_metric *seconds;
     struct weft_metric *values, *bytes; /* of the lane that was used last */
-    struct weft_label lane;
+    enum weft_lane lane;
 };
 
 /* Where the steps of a request ran; shared by those that were placed alike. One block. */

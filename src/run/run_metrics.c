@@ -192,14 +192,14 @@ static const char *end_name(const struct record *record, uint32_t step)
 void metrics_crossing(struct weft_run *run, const struct record *record, size_t edge)
 {
     struct outline_series *series = &record->outline->series[edge];
-    const char *lane = record->edges[edge].lane_used.text;
-    if (series->values == NULL || series->bytes == NULL || strcmp(series->lane.text, lane) != 0) {
+    enum weft_lane lane = record->edges[edge].lane;
+    if (series->values == NULL || series->bytes == NULL || series->lane != lane) {
         const struct outline_edge *way = &record->outline->edges[edge];
         const char *labels[] = {record->outline->pipeline, end_name(record, way->from_step),
-                                end_name(record, way->to_step), lane};
+                                end_name(record, way->to_step), weft_lane_name(lane)};
         series->values = weft_metric_series(run->metrics.edge_values, labels);
         series->bytes = weft_metric_series(run->metrics.edge_bytes, labels);
-        series->lane = record->edges[edge].lane_used;
+        series->lane = lane;
     }
     weft_metric_count(series->values, 1);
     weft_metric_count(series->bytes, record->edges[edge].raw_bytes);

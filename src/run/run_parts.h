@@ -50,7 +50,8 @@ struct record_edge {
     bool known;  /* a report has said what it carried */
     bool shared; /* crossed together with an edge before it */
     uint64_t raw_bytes, wire_bytes, copied_bytes;
-    struct weft_label lane_used, codec;
+    enum weft_lane lane;
+    enum weft_codec codec;
 };
 
 enum record_step_state { RECORD_WAITING, RECORD_STARTED, RECORD_FINISHED, RECORD_FAILED };

@@ -108,7 +108,7 @@ static void note_crossing(struct weft_run *run, struct record *record, uint32_t 
         edge->raw_bytes = transfer->raw_bytes;
         edge->wire_bytes = first ? transfer->wire_bytes : 0;
         edge->copied_bytes = first ? transfer->copied_bytes : 0;
-        edge->lane_used = transfer->lane_used;
+        edge->lane = transfer->lane;
         edge->codec = transfer->codec;
         metrics_crossing(run, record, i);
         first = false;
@@ -124,8 +124,8 @@ void record_sent(struct weft_run *run, struct record *record, const struct weft_
         .raw_bytes = raw_bytes,
         .wire_bytes = outcome->wire_bytes,
         .copied_bytes = outcome->copied_bytes,
-        .lane_used = weft_label_of(outcome->lane),
-        .codec = weft_label_of(outcome->codec),
+        .lane = outcome->lane,
+        .codec = outcome->codec,
     };
     record->gateway_out_bytes += raw_bytes;
     note_crossing(run, record, WEFT_STEP_GATEWAY, input, node, NULL, &transfer);
@@ -213,8 +213,8 @@ static void write_edge(struct weft_text *text, const struct record *record, size
     member(text, "value", way->value);
     member(text, "taken_as", way->taken);
     member(text, "lane_asked", way->lane_asked);
-    member(text, "lane_used", edge->lane_used.text);
-    member(text, "codec", edge->codec.text);
+    member(text, "lane_used", weft_lane_name(edge->lane));
+    member(text, "codec", weft_codec_name(edge->codec));
     weft_text_printf(text,
                      "\"shared\":%s,\"raw_bytes\":%" PRIu64 ",\"wire_bytes\":%" PRIu64
                      ",\"copied_bytes\":%" PRIu64 "}",

@@ -42,13 +42,13 @@ enum weft_status send_to_node(void *context, const struct weft_plan_node *to,
                               struct weft_send_outcome *ret_outcome, struct weft_error **error)
 {
     struct weft_run *run = context;
-    *ret_outcome = (struct weft_send_outcome){.lane = "grpc", .codec = "identity"};
+    *ret_outcome = (struct weft_send_outcome){.lane = WEFT_LANE_GRPC, .codec = WEFT_CODEC_IDENTITY};
     if (strcmp(to->name, run->name) == 0) {
         if (to->generation != run->options.generation) {
             return weft_error_set(error, WEFT_UNAVAILABLE, "node \"%s\" has been restarted",
                                   to->name);
         }
-        ret_outcome->lane = "local";
+        ret_outcome->lane = WEFT_LANE_LOCAL;
         return send_local(run, take_message, error);
     }
     struct node_session *node = find(run, to->name);

@@ -66,6 +66,20 @@ static struct open_request *find(struct weft_gateway *gateway, struct weft_reque
     return open;
 }
 
+/* What one of them ends the next may be about: each looks its request up anew. */
+static void hear_reports(struct weft_gateway *gateway, const struct weft_run_reports *heard,
+                         const char *node, uint64_t now_ns)
+{
+    for (size_t i = 0; i < heard->reports_count; i++) {
+        const struct weft_run_report *said = &heard->reports[i];
+        struct weft_request_id request = {heard->gateway, said->sequence};
+        struct open_request *open = find(gateway, request);
+        if (open != NULL) {
+            request_report(gateway, open, &said->report, node, now_ns);
+        }
+    }
+}
+
 void weft_gateway_message(struct weft_gateway *gateway, const struct weft_message *message,
                           const char *node, uint64_t now_ns)
 {
@@ -82,10 +96,7 @@ void weft_gateway_message(struct weft_gateway *gateway, const struct weft_messag
             request_deliver(gateway, open, &message->deliver, node, now_ns);
         }
     } else if (message->kind == WEFT_MESSAGE_REPORT) {
-        struct open_request *open = find(gateway, message->report.request);
-        if (open != NULL) {
-            request_report(gateway, open, &message->report.report, node, now_ns);
-        }
+        hear_reports(gateway, &message->report, node, now_ns);
     }
 }
 

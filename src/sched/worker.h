@@ -33,7 +33,8 @@ enum { WEFT_WORKER_PLANS_MAX = 4096 };
 enum { WEFT_WORKER_RUNS_MAX = 65536 };
 /* Running longer than this is reported as started: short tasks would only double the messages. */
 #define WEFT_WORKER_STARTED_AFTER_NS (50 * WEFT_NS_PER_MS)
-/* Reports may wait so long for others: they are not on anybody's critical path. */
+/* Reports may wait so long for others to share a message with them: they are not on anybody's
+ * critical path. */
 #define WEFT_WORKER_REPORT_AFTER_NS (10 * WEFT_NS_PER_MS)
 
 /* Reports that wait to be sent, because their gateway is far behind. Beyond it those that tell of a
@@ -69,13 +70,13 @@ struct weft_task_result {
     bool cache_hit;
 };
 
-/* What became of a DELIVER on its way out; for the report of its edge. Strings are constants. */
+/* What became of a DELIVER on its way out; for the report of its edge. */
 struct weft_send_outcome {
     uint64_t wire_bytes; /* framing included; 0 where it stayed in the process or waits for a
                             connection */
     uint64_t copied_bytes;
-    const char *lane;
-    const char *codec;
+    enum weft_lane lane;
+    enum weft_codec codec;
 };
 
 struct weft_worker_host {

@@ -69,11 +69,8 @@ struct run {
 /* A report that waits: for company, or to be sent again. */
 struct pending_report {
     struct weft_list link;
-    struct weft_message *message; /* NULL: of a failure, still to be made of what follows */
-    struct plan *plan;            /* NULL = free, of a spare one */
-    struct weft_request_id request;
-    uint32_t step, attempt;
-    struct weft_error *error;
+    struct plan *plan; /* NULL = free, of a spare one */
+    struct weft_run_report said;
 };
 
 /* Places for failures that no memory is left to keep. Beyond them the gateway's deadline ends the

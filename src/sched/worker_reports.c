@@ -3,41 +3,66 @@
 
 #include "sched/worker_parts.h"
 
-/* So many new reports go at once even before their time. Those that could not go before don't
- * count: with them every further report would try all again. */
-enum { REPORTS_TOGETHER = 64 };
-
 static const struct weft_plan_node *gateway_of(const struct plan *plan)
 {
     return &plan->content.nodes[plan->content.gateway_node];
 }
 
-static struct weft_message *report_new(const struct plan *plan, struct weft_request_id request,
-                                       enum weft_report_kind kind, uint32_t step, uint32_t attempt)
+static struct weft_run_report report_of(struct weft_request_id request, const struct plan *plan,
+                                        enum weft_report_kind kind, uint32_t step, uint32_t attempt)
 {
-    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
-    if (message != NULL) {
-        message->report.request = request;
-        message->report.plan = plan->key.plan;
-        message->report.report.kind = kind;
-        message->report.report.step = step;
-        message->report.report.attempt = attempt;
-    }
-    return message;
+    return (struct weft_run_report){
+        .sequence = request.sequence,
+        .plan = plan->key.plan,
+        .report = {.kind = kind, .step = step, .attempt = attempt},
+    };
 }
 
-/* False where it is worth trying again: the message is then still the caller's. With a boot of the
- * gateway that is gone the report goes too, for nobody waits for it. */
-static bool send_report(struct weft_worker *worker, const struct plan *plan,
-                        struct weft_message *take_message)
+/* A message to the plan's gateway with room for that many reports. */
+static struct weft_message *message_new(const struct plan *plan, size_t count)
+{
+    cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
+    if (message == NULL) {
+        return NULL;
+    }
+    message->report.gateway = plan->key.gateway;
+    message->report.reports = malloc(count * sizeof(*message->report.reports));
+    return message->report.reports != NULL ? steal(&message) : NULL;
+}
+
+static void message_add(struct weft_message *message, const struct weft_run_report *take_said)
+{
+    message->report.reports[message->report.reports_count++] = *take_said;
+}
+
+/* Takes the message. False where it is worth trying again: what it said is then still the caller's.
+ * With a boot of the gateway that is gone the reports go too, for nobody waits for them. */
+static bool send_reports(struct weft_worker *worker, const struct plan *plan,
+                         struct weft_message *message)
 {
     struct weft_send_outcome outcome;
     enum weft_status status =
-        worker->host.send(worker->host.context, gateway_of(plan), take_message, &outcome, NULL);
-    if (status == WEFT_UNAVAILABLE) {
-        weft_message_free(take_message);
+        worker->host.send(worker->host.context, gateway_of(plan), message, &outcome, NULL);
+    if (status == WEFT_OK) {
+        return true;
     }
-    return status == WEFT_OK || status == WEFT_UNAVAILABLE;
+    if (status != WEFT_UNAVAILABLE) {
+        message->report.reports_count = 0;
+    }
+    weft_message_free(message);
+    return status == WEFT_UNAVAILABLE;
+}
+
+/* Takes it where it succeeds. */
+static bool send_now(struct weft_worker *worker, const struct plan *plan,
+                     const struct weft_run_report *take_said)
+{
+    struct weft_message *message = message_new(plan, 1);
+    if (message == NULL) {
+        return false;
+    }
+    message_add(message, take_said);
+    return send_reports(worker, plan, message);
 }
 
 /* --- those that wait --- */
@@ -56,9 +81,10 @@ static struct pending_report *pending_new(struct weft_worker *worker, bool faile
 }
 
 static void pending_add(struct weft_worker *worker, struct plan *plan,
-                        struct pending_report *pending, uint64_t now_ns)
+                        struct pending_report *pending, const struct weft_run_report *take_said,
+                        uint64_t now_ns)
 {
-    pending->plan = plan;
+    *pending = (struct pending_report){.plan = plan, .said = *take_said};
     plan->runs++; /* keeps the plan until the report is out */
     weft_list_append(&worker->reports, &pending->link);
     worker->reports_count++;
@@ -74,8 +100,7 @@ static void pending_free(struct weft_worker *worker, struct pending_report *pend
                  pending < worker->spare_reports + WEFT_WORKER_SPARE_REPORTS;
     weft_list_remove(&pending->link);
     worker->reports_count--;
-    weft_message_free(pending->message);
-    weft_error_unref(pending->error);
+    weft_report_fini(&pending->said.report);
     pending->plan = NULL;
     if (!spare) {
         free(pending);
@@ -83,36 +108,61 @@ static void pending_free(struct weft_worker *worker, struct pending_report *pend
     worker_plan_unuse(worker, plan);
 }
 
-static struct weft_message *failed_new(const struct plan *plan, struct weft_request_id request,
-                                       uint32_t step, uint32_t attempt, struct weft_error *error)
+/* Two boots may have the same generation, where a hostile one says so. */
+static bool same_gateway(const struct plan *one, const struct plan *other)
 {
-    struct weft_message *message = report_new(plan, request, WEFT_REPORT_FAILED, step, attempt);
-    if (message != NULL) {
-        message->report.report.error = weft_error_ref(error);
-    }
-    return message;
+    return one == other ||
+           (one->key.gateway == other->key.gateway && plan_is_from(one, gateway_of(other)->name));
 }
 
-/* True when nothing of it is left to do. */
-static bool pending_send(struct weft_worker *worker, struct pending_report *pending)
+/* That one and those behind it for the same gateway, as many as go together. */
+static size_t gather(const struct weft_worker *worker, struct pending_report *first,
+                     struct pending_report **ret_batch)
 {
-    if (pending->message == NULL) {
-        pending->message = failed_new(pending->plan, pending->request, pending->step,
-                                      pending->attempt, pending->error);
+    size_t count = 0;
+    for (struct weft_list *link = &first->link;
+         link != &worker->reports && count < WEFT_REPORTS_MAX; link = link->next) {
+        struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
+        if (same_gateway(pending->plan, first->plan)) {
+            ret_batch[count++] = pending;
+        }
     }
-    if (pending->message == NULL || !send_report(worker, pending->plan, pending->message)) {
+    return count;
+}
+
+/* Sends the first and its company, without memory for all of them only some. What has gone is no
+ * longer pending; false where that is nothing. */
+static bool send_batch(struct weft_worker *worker, struct pending_report *first)
+{
+    struct pending_report *batch[WEFT_REPORTS_MAX];
+    size_t count = gather(worker, first, batch);
+    struct weft_message *message = message_new(first->plan, count);
+    while (message == NULL && count > 1) {
+        count /= 2;
+        message = message_new(first->plan, count);
+    }
+    if (message == NULL) {
         return false;
     }
-    pending->message = NULL;
+    for (size_t i = 0; i < count; i++) {
+        message_add(message, &batch[i]->said);
+    }
+    if (!send_reports(worker, first->plan, message)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        batch[i]->said.report = (struct weft_report){0}; /* the message's now */
+        pending_free(worker, batch[i]);
+    }
     return true;
 }
 
 /* The gateway takes no more just now: its reports keep their order, and those of others go on. */
-static void hold_back(struct weft_worker *worker, uint64_t gateway)
+static void hold_back(struct weft_worker *worker, const struct plan *of)
 {
     struct plan *plan, *next_plan;
     HASH_ITER (hh, worker->plans, plan, next_plan) {
-        if (plan->key.gateway == gateway) {
+        if (same_gateway(plan, of)) {
             plan->held_back_at = worker->flushes;
         }
     }
@@ -122,17 +172,14 @@ void reports_flush(struct weft_worker *worker, uint64_t now_ns)
 {
     worker->flushes++;
     worker->reports_fresh = 0;
-    struct weft_list *link = worker->reports.next;
-    while (link != &worker->reports) {
-        struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
-        link = link->next;
-        if (pending->plan->held_back_at == worker->flushes) {
-            continue;
-        }
-        if (pending_send(worker, pending)) {
-            pending_free(worker, pending);
-        } else {
-            hold_back(worker, pending->plan->key.gateway);
+    struct weft_list *stays = &worker->reports; /* all up to this one */
+    while (stays->next != &worker->reports) {
+        struct pending_report *pending = weft_list_entry(stays->next, struct pending_report, link);
+        struct plan *plan = pending->plan;
+        if (plan->held_back_at == worker->flushes) {
+            stays = stays->next;
+        } else if (!send_batch(worker, pending)) {
+            hold_back(worker, plan);
         }
     }
     worker->reports_at_ns = weft_list_is_empty(&worker->reports)
@@ -156,39 +203,15 @@ void reports_drop(struct weft_worker *worker, const struct plan *plan)
     }
 }
 
-static void queue_report(struct weft_worker *worker, struct plan *plan,
-                         struct weft_message *take_message, uint64_t now_ns)
-{
-    struct pending_report *pending = pending_new(worker, false);
-    if (pending == NULL) {
-        if (!send_report(worker, plan, take_message)) {
-            weft_message_free(take_message); /* the gateway does not wait for it for long */
-        }
-        return;
-    }
-    *pending = (struct pending_report){.message = take_message};
-    pending_add(worker, plan, pending, now_ns);
-    if (++worker->reports_fresh >= REPORTS_TOGETHER) {
-        reports_flush(worker, now_ns);
-    }
-}
-
 /* --- what is told --- */
 
 void report_started(struct weft_worker *worker, struct work *work)
 {
     work->started_reported = true;
-    struct weft_message *message =
-        report_new(work->run->plan, work->run->request, WEFT_REPORT_STARTED, work->task.step->step,
-                   work->task.attempt);
-    if (message != NULL && !send_report(worker, work->run->plan, message)) {
-        weft_message_free(message); /* only for those who watch */
-    }
-}
-
-static void transfers_free(struct weft_report_transfer *transfers, size_t count)
-{
-    weft_report_fini(&(struct weft_report){.transfers = transfers, .transfers_count = count});
+    struct weft_run_report said =
+        report_of(work->run->request, work->run->plan, WEFT_REPORT_STARTED, work->task.step->step,
+                  work->task.attempt);
+    (void)send_now(worker, work->run->plan, &said); /* only for those who watch */
 }
 
 static bool has_streamed(const struct work *work)
@@ -211,20 +234,28 @@ static void finished_untold(struct weft_worker *worker, struct work *work, uint6
     }
 }
 
+/* There is no place to wait for it: it goes at once, or not at all. */
+static void finished_alone(struct weft_worker *worker, struct work *work,
+                           struct weft_run_report *take_said, uint64_t now_ns)
+{
+    if (send_now(worker, work->run->plan, take_said)) {
+        return;
+    }
+    weft_report_fini(&take_said->report);
+    if (worker->reports_count < WEFT_WORKER_REPORTS_MAX) {
+        finished_untold(worker, work, now_ns);
+    }
+}
+
 void report_finished(struct weft_worker *worker, struct work *work,
                      const struct weft_task_result *result,
                      struct weft_report_transfer *take_transfers, size_t transfers_count,
                      uint64_t bytes_out, uint64_t now_ns)
 {
-    struct weft_message *message =
-        report_new(work->run->plan, work->run->request, WEFT_REPORT_FINISHED, work->task.step->step,
-                   work->task.attempt);
-    if (message == NULL) {
-        transfers_free(take_transfers, transfers_count);
-        finished_untold(worker, work, now_ns);
-        return;
-    }
-    struct weft_report *report = &message->report.report;
+    struct plan *plan = work->run->plan;
+    struct weft_run_report said = report_of(work->run->request, plan, WEFT_REPORT_FINISHED,
+                                            work->task.step->step, work->task.attempt);
+    struct weft_report *report = &said.report;
     report->start_ns = result->start_ns;
     report->end_ns = result->end_ns;
     report->pid = result->pid;
@@ -236,7 +267,17 @@ void report_finished(struct weft_worker *worker, struct work *work,
     }
     report->transfers = take_transfers;
     report->transfers_count = transfers_count;
-    queue_report(worker, work->run->plan, message, now_ns);
+    struct pending_report *pending = pending_new(worker, false);
+    if (pending == NULL) {
+        finished_alone(worker, work, &said, now_ns);
+        return;
+    }
+    pending_add(worker, plan, pending, &said, now_ns);
+    /* Those that could not go before don't count: with them every further one would try all again.
+     */
+    if (++worker->reports_fresh >= WEFT_REPORTS_MAX) {
+        reports_flush(worker, now_ns);
+    }
 }
 
 /* At once: somebody waits for it. What stands in the way of that, the peer's full queue or a lack
@@ -244,19 +285,15 @@ void report_finished(struct weft_worker *worker, struct work *work,
 void report_failed(struct weft_worker *worker, struct plan *plan, struct weft_request_id request,
                    uint32_t step, uint32_t attempt, struct weft_error *error, uint64_t now_ns)
 {
-    struct weft_message *message = failed_new(plan, request, step, attempt, error);
-    if (message != NULL && send_report(worker, plan, message)) {
+    struct weft_run_report said = report_of(request, plan, WEFT_REPORT_FAILED, step, attempt);
+    said.report.error = weft_error_ref(error);
+    if (send_now(worker, plan, &said)) {
         return;
     }
     struct pending_report *pending = pending_new(worker, true);
     if (pending == NULL) {
-        weft_message_free(message); /* beyond the limit: the gateway's deadline ends the request */
+        weft_report_fini(&said.report); /* beyond the limit: the gateway's deadline ends it */
         return;
     }
-    *pending = (struct pending_report){.message = message,
-                                       .request = request,
-                                       .step = step,
-                                       .attempt = attempt,
-                                       .error = weft_error_ref(error)};
-    pending_add(worker, plan, pending, now_ns);
+    pending_add(worker, plan, pending, &said, now_ns);
 }

@@ -215,9 +215,8 @@ static void note_transfer(struct sending *sending, const struct weft_plan_destin
         .raw_bytes = raw_bytes,
         .wire_bytes = outcome->wire_bytes,
         .copied_bytes = outcome->copied_bytes,
-        .lane_asked = weft_label_of(to->lane),
-        .lane_used = weft_label_of(outcome->lane),
-        .codec = weft_label_of(outcome->codec),
+        .lane = outcome->lane,
+        .codec = outcome->codec,
     };
 }
 

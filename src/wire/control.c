@@ -159,41 +159,46 @@ static const struct weft_field deliver_fields[] = {
 };
 TABLE(deliver, struct weft_deliver, "Deliver");
 
+/* The numbers of what follows are their places in the row. */
 static const struct weft_field transfer_fields[] = {
     PLAIN(struct weft_report_transfer, 1, UINT32, output),
     PLAIN(struct weft_report_transfer, 2, UINT32, to_node),
     PLAIN(struct weft_report_transfer, 3, UINT64, raw_bytes),
     PLAIN(struct weft_report_transfer, 4, UINT64, wire_bytes),
     PLAIN(struct weft_report_transfer, 5, UINT64, copied_bytes),
-    PLAIN(struct weft_report_transfer, 6, LABEL, lane_asked),
-    PLAIN(struct weft_report_transfer, 7, LABEL, lane_used),
-    PLAIN(struct weft_report_transfer, 8, LABEL, codec),
+    PLAIN(struct weft_report_transfer, 6, UINT32, lane),
+    PLAIN(struct weft_report_transfer, 7, UINT32, codec),
 };
 TABLE(transfer, struct weft_report_transfer, "Transfer");
 
-static const struct weft_field report_fields[] = {
-    LIMITED(struct weft_report, 1, UINT32, kind, WEFT_REPORT_FAILED),
-    PLAIN(struct weft_report, 2, UINT32, step),
-    PLAIN(struct weft_report, 3, UINT32, attempt),
-    PLAIN(struct weft_report, 4, FIXED64, start_ns),
-    PLAIN(struct weft_report, 5, FIXED64, end_ns),
-    PLAIN(struct weft_report, 6, UINT64, bytes_in),
-    PLAIN(struct weft_report, 7, UINT64, bytes_out),
-    PLAIN(struct weft_report, 8, UINT32, pid),
-    PLAIN(struct weft_report, 9, UINT64, model_generation),
-    PLAIN(struct weft_report, 10, BOOL, cache_hit),
-    LIST(struct weft_report, 11, MESSAGES, transfers, WEFT_PLAN_EDGES_MAX, &transfer),
-    PLAIN(struct weft_report, 12, ERROR, error),
+static const struct weft_field report_numbers_fields[] = {
+    PLAIN(struct weft_run_report, 1, UINT64, sequence),
+    PLAIN(struct weft_run_report, 2, UINT64, plan),
+    LIMITED(struct weft_run_report, 3, UINT32, report.kind, WEFT_REPORT_FAILED),
+    PLAIN(struct weft_run_report, 4, UINT32, report.step),
+    PLAIN(struct weft_run_report, 5, UINT32, report.attempt),
+    PLAIN(struct weft_run_report, 6, UINT64, report.start_ns),
+    PLAIN(struct weft_run_report, 7, UINT64, report.end_ns),
+    PLAIN(struct weft_run_report, 8, UINT64, report.bytes_in),
+    PLAIN(struct weft_run_report, 9, UINT64, report.bytes_out),
+    PLAIN(struct weft_run_report, 10, UINT32, report.pid),
+    PLAIN(struct weft_run_report, 11, UINT64, report.model_generation),
+    PLAIN(struct weft_run_report, 12, BOOL, report.cache_hit),
 };
-TABLE(report, struct weft_report, "Report");
+TABLE(report_numbers, struct weft_run_report, "RunReport");
 
-/* The parts of the union are tables of the message itself. */
 static const struct weft_field run_report_fields[] = {
-    WITHIN(struct weft_message, 1, report.request, &request),
-    PLAIN(struct weft_message, 2, UINT64, report.plan),
-    WITHIN(struct weft_message, 3, report.report, &report),
+    {1, WEFT_FIELD_ROW, 0, 0, 0, &report_numbers},
+    LIST(struct weft_run_report, 2, ROWS, report.transfers, WEFT_PLAN_EDGES_MAX, &transfer),
+    PLAIN(struct weft_run_report, 3, ERROR, report.error),
 };
-TABLE(run_report, struct weft_message, "RunReport");
+TABLE(run_report, struct weft_run_report, "RunReport");
+
+static const struct weft_field run_reports_fields[] = {
+    PLAIN(struct weft_run_reports, 1, FIXED64, gateway),
+    LIST(struct weft_run_reports, 2, MESSAGES, reports, WEFT_REPORTS_MAX, &run_report),
+};
+TABLE(run_reports, struct weft_run_reports, "RunReports");
 
 static const struct weft_field cancel_fields[] = {
     WITHIN(struct weft_cancel, 1, request, &request),
@@ -205,9 +210,8 @@ TABLE(cancel, struct weft_cancel, "Cancel");
 /* kinds are numbered as their fields in Envelope, from HELLO = 5. */
 enum { FIELD_OF_KIND = 4, FIELD_PADDING = 15, FIELD_AGAIN = 16, VALUE_ALIGNMENT_BYTES = 64 };
 
-static const struct weft_fields *table_of(const struct weft_message *message, size_t *ret_offset)
+static const struct weft_fields *table_of(const struct weft_message *message)
 {
-    *ret_offset = offsetof(struct weft_message, hello);
     switch (message->kind) {
     case WEFT_MESSAGE_HELLO:
         return &node;
@@ -220,8 +224,7 @@ static const struct weft_fields *table_of(const struct weft_message *message, si
     case WEFT_MESSAGE_DELIVER:
         return &deliver;
     case WEFT_MESSAGE_REPORT:
-        *ret_offset = 0;
-        return &run_report;
+        return &run_reports;
     case WEFT_MESSAGE_CANCEL:
         return &cancel;
     }
@@ -248,10 +251,8 @@ enum weft_status weft_envelope_encode(const struct weft_envelope *envelope,
     }
     const struct weft_message *message = envelope->message;
     if (message != NULL) {
-        size_t offset = 0;
-        const struct weft_fields *table = table_of(message, &offset);
         size_t opened = weft_protobuf_open(&writer, FIELD_OF_KIND + (uint32_t)message->kind);
-        weft_fields_write(&writer, table, (const char *)message + offset, &limit);
+        weft_fields_write(&writer, table_of(message), &message->hello, &limit);
         weft_protobuf_close(&writer, opened);
     }
     if (limit != NULL) {
@@ -260,6 +261,19 @@ enum weft_status weft_envelope_encode(const struct weft_envelope *envelope,
     }
     weft_protobuf_align(&writer, FIELD_PADDING, VALUE_ALIGNMENT_BYTES);
     return weft_protobuf_finish(&writer, slices, error);
+}
+
+static void check_reports(struct weft_protobuf_reader *reader,
+                          const struct weft_run_reports *reports)
+{
+    bool well = reports->reports_count > 0;
+    for (size_t i = 0; i < reports->reports_count; i++) {
+        const struct weft_report *seen = &reports->reports[i].report;
+        well = well && seen->kind != 0 && (seen->kind != WEFT_REPORT_FAILED || seen->error != NULL);
+    }
+    if (!well) {
+        weft_protobuf_fail(reader, "is a report of nothing");
+    }
 }
 
 /* What a table can't say. */
@@ -273,13 +287,9 @@ static void check(struct weft_protobuf_reader *reader, const struct weft_message
         }
         break;
     }
-    case WEFT_MESSAGE_REPORT: {
-        const struct weft_report *seen = &message->report.report;
-        if (seen->kind == 0 || (seen->kind == WEFT_REPORT_FAILED && seen->error == NULL)) {
-            weft_protobuf_fail(reader, "is a report of nothing");
-        }
+    case WEFT_MESSAGE_REPORT:
+        check_reports(reader, &message->report);
         break;
-    }
     case WEFT_MESSAGE_PREPARE:
         if (message->prepare.gateway_node >= message->prepare.nodes_count) {
             weft_protobuf_fail(reader, "is a plan without its gateway");
@@ -308,9 +318,7 @@ static void read_message(struct weft_protobuf_reader *reader,
         weft_protobuf_fail(reader, "does not fit memory");
         return;
     }
-    size_t offset = 0;
-    const struct weft_fields *table = table_of(*message, &offset);
-    weft_fields_read(&inner, table, (char *)*message + offset, whole, error);
+    weft_fields_read(&inner, table_of(*message), &(*message)->hello, whole, error);
     if (inner.failure == NULL) {
         check(&inner, *message);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/text.h"
 #include "wire/fields.h"
 
 /* Parts of control messages that are objects of their own: parameters, values, errors, traces. */
@@ -222,6 +223,25 @@ void weft_part_read_value(struct weft_protobuf_reader *reader,
     weft_parameters_fini(&parts.parameters);
 }
 
+/* A model may say anything, and a long sentence was cut anywhere: the peer would refuse the
+ * message, and whoever waits for the failure would wait on. */
+static void put_sentence(struct weft_protobuf_writer *writer, uint32_t number, const char *text)
+{
+    if (text == NULL || weft_utf8_valid(text, strlen(text))) {
+        weft_protobuf_put_string(writer, number, text);
+        return;
+    }
+    char plain[SENTENCE_MAX_BYTES];
+    size_t length = strnlen(text, sizeof(plain));
+    for (size_t i = 0; i < length; i++) {
+        plain[i] = text[i];
+        if ((uint8_t)text[i] >= 0x80) {
+            plain[i] = '?';
+        }
+    }
+    weft_protobuf_put_bytes(writer, number, plain, length);
+}
+
 void weft_part_write_error(struct weft_protobuf_writer *writer, uint32_t number,
                            const struct weft_error *value)
 {
@@ -234,12 +254,12 @@ void weft_part_write_error(struct weft_protobuf_writer *writer, uint32_t number,
         const struct weft_error *cause = weft_error_cause(link);
         size_t sentence = weft_protobuf_open(writer, 1);
         weft_protobuf_put_uint64(writer, 1, weft_error_status(link));
-        weft_protobuf_put_string(writer, 2, weft_error_message(link));
+        put_sentence(writer, 2, weft_error_message(link));
         /* weft_error_hint gives the nearest of the chain; it is this one's own where the cause
          * has another or none. */
         const char *hint = weft_error_hint(link);
         if (cause == NULL || hint != weft_error_hint(cause)) {
-            weft_protobuf_put_string(writer, 3, hint);
+            put_sentence(writer, 3, hint);
         }
         weft_protobuf_close(writer, sentence);
     }

@@ -66,12 +66,17 @@ static void write_list(struct weft_protobuf_writer *writer, const struct weft_fi
     }
 }
 
+static uint64_t number_at(const struct weft_field *field, const void *from)
+{
+    return field->kind == WEFT_FIELD_BOOL     ? *(const bool *)from
+           : field->kind == WEFT_FIELD_UINT32 ? *(const uint32_t *)from
+                                              : *(const uint64_t *)from;
+}
+
 static void write_number(struct weft_protobuf_writer *writer, const struct weft_field *field,
                          const void *from)
 {
-    uint64_t number = field->kind == WEFT_FIELD_BOOL     ? *(const bool *)from
-                      : field->kind == WEFT_FIELD_UINT32 ? *(const uint32_t *)from
-                                                         : *(const uint64_t *)from;
+    uint64_t number = number_at(field, from);
     if (number == 0) {
         return;
     }
@@ -79,6 +84,31 @@ static void write_number(struct weft_protobuf_writer *writer, const struct weft_
         weft_protobuf_put_fixed64(writer, field->number, number);
     } else {
         weft_protobuf_put_uint64(writer, field->number, number);
+    }
+}
+
+static void write_row(struct weft_protobuf_writer *writer, const struct weft_fields *row,
+                      const void *structure)
+{
+    for (size_t i = 0; i < row->fields_count; i++) {
+        const struct weft_field *column = &row->fields[i];
+        weft_protobuf_put_packed_one(writer, number_at(column, at(structure, column->offset)));
+    }
+}
+
+static void write_rows(struct weft_protobuf_writer *writer, const struct weft_field *field,
+                       const void *structure, const char **limit)
+{
+    size_t count = count_of(field, structure);
+    const char *items = *(const char *const *)at(structure, field->offset);
+    if (count > field->max) {
+        *limit = "a list has too many elements";
+    } else if (count > 0) {
+        size_t opened = weft_protobuf_open(writer, field->number);
+        for (size_t i = 0; i < count; i++) {
+            write_row(writer, field->inner, items + i * field->inner->size_bytes);
+        }
+        weft_protobuf_close(writer, opened);
     }
 }
 
@@ -96,11 +126,6 @@ static void write_field(struct weft_protobuf_writer *writer, const struct weft_f
     case WEFT_FIELD_STRING:
     case WEFT_FIELD_OPTIONAL:
         write_string(writer, field, *(char *const *)from, limit);
-        break;
-    case WEFT_FIELD_LABEL:
-        if (((const struct weft_label *)from)->text[0] != '\0') {
-            weft_protobuf_put_string(writer, field->number, from);
-        }
         break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:
@@ -128,6 +153,15 @@ static void write_field(struct weft_protobuf_writer *writer, const struct weft_f
         break;
     case WEFT_FIELD_TRACE:
         weft_part_write_trace(writer, field->number, from);
+        break;
+    case WEFT_FIELD_ROW: {
+        size_t opened = weft_protobuf_open(writer, field->number);
+        write_row(writer, field->inner, from);
+        weft_protobuf_close(writer, opened);
+        break;
+    }
+    case WEFT_FIELD_ROWS:
+        write_rows(writer, field, structure, limit);
         break;
     }
 }
@@ -227,32 +261,72 @@ static void read_list(struct weft_protobuf_reader *reader, const struct weft_pro
     }
 }
 
-static void read_number(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
-                        const struct weft_field *field, void *to)
+static void store_number(struct weft_protobuf_reader *reader, const struct weft_field *field,
+                         uint64_t number, void *to)
 {
     if (field->kind == WEFT_FIELD_BOOL) {
-        *(bool *)to = weft_protobuf_bool(reader, seen);
-    } else if (field->kind == WEFT_FIELD_UINT32) {
-        uint32_t number = weft_protobuf_uint32(reader, seen);
-        if (field->max != 0 && number > field->max) {
-            weft_protobuf_fail(reader, "is out of range");
-            return;
-        }
-        *(uint32_t *)to = number;
-    } else if (field->kind == WEFT_FIELD_UINT64) {
-        *(uint64_t *)to = weft_protobuf_uint64(reader, seen);
+        *(bool *)to = number != 0;
+    } else if (field->kind != WEFT_FIELD_UINT32) {
+        *(uint64_t *)to = number;
+    } else if (number > UINT32_MAX) {
+        weft_protobuf_fail(reader, "does not fit 32 bits");
+    } else if (field->max != 0 && number > field->max) {
+        weft_protobuf_fail(reader, "is out of range");
     } else {
-        *(uint64_t *)to = weft_protobuf_fixed64(reader, seen);
+        *(uint32_t *)to = (uint32_t)number;
     }
 }
 
-static void read_label(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
-                       struct weft_label *label)
+static void read_number(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
+                        const struct weft_field *field, void *to)
 {
-    if (weft_protobuf_is_text(reader, seen, WEFT_LABEL_MAX)) {
-        *label = (struct weft_label){0};
-        memcpy(label->text, seen->data, seen->size_bytes);
+    uint64_t number = field->kind == WEFT_FIELD_FIXED64 ? weft_protobuf_fixed64(reader, seen)
+                                                        : weft_protobuf_uint64(reader, seen);
+    store_number(reader, field, number, to);
+}
+
+/* Numbers of columns that are not there are 0, and those behind the last column another version's.
+ */
+static void read_row(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
+                     const struct weft_fields *row, void *structure)
+{
+    struct weft_protobuf_reader packed;
+    if (!weft_protobuf_enter(reader, seen, &packed)) {
+        return;
     }
+    uint64_t number = 0;
+    for (size_t i = 0; weft_protobuf_next_packed(&packed, &number); i++) {
+        if (i < row->fields_count) {
+            const struct weft_field *column = &row->fields[i];
+            store_number(&packed, column, number, place(structure, column->offset));
+        }
+    }
+    weft_protobuf_leave(reader, &packed);
+}
+
+static void read_rows(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
+                      const struct weft_field *field, void *structure, struct weft_error **error)
+{
+    const struct weft_fields *row = field->inner;
+    struct weft_protobuf_reader packed;
+    if (!weft_protobuf_enter(reader, seen, &packed)) {
+        return;
+    }
+    void *element = NULL;
+    size_t i = row->fields_count;
+    for (uint64_t number = 0; weft_protobuf_next_packed(&packed, &number); i++) {
+        if (i == row->fields_count) {
+            i = 0;
+            element = append(&packed, field, structure, row->size_bytes, error);
+        }
+        if (element != NULL) {
+            store_number(&packed, &row->fields[i], number, place(element, row->fields[i].offset));
+        }
+    }
+    if (i < row->fields_count) {
+        weft_protobuf_fail(&packed, "is cut short");
+    }
+    weft_protobuf_leave(reader, &packed);
 }
 
 static void read_field(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *seen,
@@ -270,9 +344,6 @@ static void read_field(struct weft_protobuf_reader *reader, const struct weft_pr
     case WEFT_FIELD_STRING:
     case WEFT_FIELD_OPTIONAL:
         weft_protobuf_set_string(reader, seen, field->max != 0 ? field->max : WEFT_NAME_MAX, to);
-        break;
-    case WEFT_FIELD_LABEL:
-        read_label(reader, seen, to);
         break;
     case WEFT_FIELD_STRINGS:
     case WEFT_FIELD_UINT32S:
@@ -296,6 +367,12 @@ static void read_field(struct weft_protobuf_reader *reader, const struct weft_pr
         break;
     case WEFT_FIELD_TRACE:
         weft_part_read_trace(reader, seen, to);
+        break;
+    case WEFT_FIELD_ROW:
+        read_row(reader, seen, field->inner, to);
+        break;
+    case WEFT_FIELD_ROWS:
+        read_rows(reader, seen, field, structure, error);
         break;
     }
 }

@@ -17,7 +17,6 @@ enum weft_field_kind {
     WEFT_FIELD_FIXED64,
     WEFT_FIELD_STRING,     /* char *, never NULL */
     WEFT_FIELD_OPTIONAL,   /* char *, NULL = not there */
-    WEFT_FIELD_LABEL,      /* struct weft_label, "" = not there */
     WEFT_FIELD_STRINGS,    /* char **, count */
     WEFT_FIELD_UINT32S,    /* uint32_t *, count */
     WEFT_FIELD_MESSAGE,    /* a structure within */
@@ -27,6 +26,8 @@ enum weft_field_kind {
     WEFT_FIELD_VALUE,      /* struct weft_value *, NULL = not there */
     WEFT_FIELD_ERROR,      /* struct weft_error *, NULL = not there */
     WEFT_FIELD_TRACE,      /* struct weft_trace, all zeroes = not there */
+    WEFT_FIELD_ROW,        /* numbers of this structure, packed in the order of the inner table */
+    WEFT_FIELD_ROWS,       /* an array of structures, count, that are nothing but such rows */
 };
 
 struct weft_field {

@@ -317,7 +317,7 @@ static enum weft_status send_to(void *context, const struct weft_plan_node *to,
 {
     struct sim_node *node = context;
     struct sim_node *other = find_node(node->cluster, to->name);
-    *ret_outcome = (struct weft_send_outcome){.lane = "sim", .codec = "identity"};
+    *ret_outcome = (struct weft_send_outcome){.lane = WEFT_LANE_GRPC, .codec = WEFT_CODEC_IDENTITY};
     if (plant(node, to, take_message)) {
         weft_message_free(take_message);
         return WEFT_OK;
@@ -355,6 +355,21 @@ static void send_copy(struct sim_node *node, const struct weft_plan_node *to,
     node->cluster->world->bug = bug;
 }
 
+/* True where nothing else was said. */
+static bool lose_failures(struct weft_run_reports *said)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < said->reports_count; i++) {
+        if (said->reports[i].report.kind == WEFT_REPORT_FAILED) {
+            weft_report_fini(&said->reports[i].report);
+        } else {
+            said->reports[kept++] = said->reports[i];
+        }
+    }
+    said->reports_count = kept;
+    return kept == 0;
+}
+
 static bool plant(struct sim_node *node, const struct weft_plan_node *to,
                   struct weft_message *message)
 {
@@ -387,8 +402,7 @@ static bool plant(struct sim_node *node, const struct weft_plan_node *to,
         }
         return false;
     case SIM_BUG_LOST_FAILURE:
-        return message->kind == WEFT_MESSAGE_REPORT &&
-               message->report.report.kind == WEFT_REPORT_FAILED;
+        return message->kind == WEFT_MESSAGE_REPORT && lose_failures(&message->report);
     case SIM_BUG_LOST_PART:
         return deliver && !message->deliver.last && sim_chance(world, 20);
     case SIM_BUG_SILENT_EVICTION:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit/sched/stage_sets.h"
@@ -282,6 +283,20 @@ static void tell(struct stage *stage, const struct weft_message *message, const 
     weft_gateway_message(gateway_of(stage), message, node, stage->now_ns);
 }
 
+/* That many times: its first step has finished. */
+static struct weft_message *reports_of(const struct stage_call *call, size_t count)
+{
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
+    message->report.gateway = call->request->request.gateway;
+    message->report.reports = calloc(count, sizeof(*message->report.reports));
+    message->report.reports_count = count;
+    for (size_t i = 0; i < count; i++) {
+        message->report.reports[i].sequence = call->request->request.sequence;
+        message->report.reports[i].report.kind = WEFT_REPORT_FINISHED;
+    }
+    return message;
+}
+
 /* The plan of "pair" has a part on each of two nodes. */
 static void a_node_speaks_for_its_own_steps_alone_and_once(void **state)
 {
@@ -300,9 +315,8 @@ static void a_node_speaks_for_its_own_steps_alone_and_once(void **state)
     tell(&stage, prepared, "b");
     assert_int_equal(stage_messages(&stage, A, WEFT_MESSAGE_DELIVER), 1);
     stage_carry(&stage);
-    cleanup_message struct weft_message *report = weft_message_new(WEFT_MESSAGE_REPORT);
-    report->report.request = call.request->request;
-    report->report.report.kind = WEFT_REPORT_FAILED;
+    cleanup_message struct weft_message *report = reports_of(&call, 1);
+    report->report.reports[0].report.kind = WEFT_REPORT_FAILED;
     tell(&stage, report, "b"); /* of step "one", which is a's */
     assert_int_equal(call.ended, 0);
     cleanup_message struct weft_message *output = weft_message_new(WEFT_MESSAGE_DELIVER);
@@ -327,18 +341,49 @@ static void what_leads_to_no_request_is_ignored(void **state)
     on_two_nodes(&stage, set_pair);
     assert_status(stage_submit(&stage, &call, 3, UINT64_MAX, NULL), WEFT_OK);
     stage_carry(&stage);
-    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
-    message->report.request = call.request->request;
-    message->report.report.kind = WEFT_REPORT_FINISHED;
-    message->report.report.step = 99; /* beyond the pipeline */
-    weft_gateway_message(gateway_of(&stage), message, "a", stage.now_ns);
-    message->report.report.step = 0;
-    message->report.request.gateway++; /* of another boot */
-    weft_gateway_message(gateway_of(&stage), message, "a", stage.now_ns);
-    weft_message_free(message);
+    cleanup_message struct weft_message *message = reports_of(&call, 2);
+    message->report.reports[0].report.step = 99; /* beyond the pipeline */
+    message->report.reports[1].sequence++;       /* there is none */
+    tell(&stage, message, "a");
+    message->report.reports[0].report.step = 0;
+    message->report.gateway++; /* of another boot */
+    tell(&stage, message, "a");
     assert_int_equal(call.ended, 0);
     assert_int_equal(call.finished, 0);
     stage_call_fini(&call);
+    stage_fini(&stage);
+}
+
+/* Of two requests, and with what is none of that node's business between them. */
+static void reports_of_one_message_are_heard_one_by_one(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct stage_call calls[2];
+    on_two_nodes(&stage, set_pair);
+    for (size_t i = 0; i < 2; i++) {
+        assert_status(stage_submit(&stage, &calls[i], 3, UINT64_MAX, NULL), WEFT_OK);
+    }
+    stage_carry(&stage);
+    cleanup_message struct weft_message *message = reports_of(&calls[0], 6);
+    struct weft_run_report *reports = message->report.reports;
+    reports[0].report.kind = WEFT_REPORT_STARTED;
+    reports[1].report.step = 1; /* b's */
+    reports[2].sequence = 99;
+    reports[4].sequence = calls[1].request->request.sequence;
+    reports[4].report.kind = WEFT_REPORT_FAILED;
+    (void)weft_error_set(&reports[4].report.error, WEFT_INTERNAL, "it broke");
+    reports[5].sequence = reports[4].sequence; /* it is over by now */
+    tell(&stage, message, "a");
+    assert_int_equal(calls[0].started, 1);
+    assert_int_equal(calls[0].finished, 1);
+    assert_int_equal(calls[0].ended, 0);
+    assert_int_equal(calls[1].failed, 1);
+    assert_int_equal(calls[1].finished, 0);
+    assert_int_equal(calls[1].ended, 1);
+    assert_status(calls[1].status, WEFT_INTERNAL);
+    stage_call_fini(&calls[0]);
+    stage_call_fini(&calls[1]);
     stage_fini(&stage);
 }
 
@@ -635,6 +680,7 @@ int main(void)
         cmocka_unit_test(what_never_reached_its_node_ends_the_request),
         cmocka_unit_test(a_node_speaks_for_its_own_steps_alone_and_once),
         cmocka_unit_test(what_leads_to_no_request_is_ignored),
+        cmocka_unit_test(reports_of_one_message_are_heard_one_by_one),
         cmocka_unit_test(a_request_goes_where_the_models_are_now),
         cmocka_unit_test(an_input_that_is_missing_is_named),
         cmocka_unit_test(a_forgotten_pipeline_is_released_when_its_last_request_is_over),

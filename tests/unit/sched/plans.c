@@ -416,9 +416,9 @@ static void more_requests_than_a_node_can_hold_fail_by_name(void **state)
     weft_message_free(message);
     assert_int_equal(state_of(&stage).runs, WEFT_WORKER_RUNS_MAX);
     assert_int_equal(stage.post_count, 1);
-    assert_int_equal(stage.post[0].message->report.request.sequence, WEFT_WORKER_RUNS_MAX + 1);
-    assert_status(weft_error_status(stage.post[0].message->report.report.error),
-                  WEFT_RESOURCE_EXHAUSTED);
+    const struct weft_run_report *said = stage.post[0].message->report.reports;
+    assert_int_equal(said->sequence, WEFT_WORKER_RUNS_MAX + 1);
+    assert_status(weft_error_status(said->report.error), WEFT_RESOURCE_EXHAUSTED);
     stage_fini(&stage);
 }
 

@@ -46,7 +46,7 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
 {
     struct stage_node *from = context;
     struct stage *stage = from->stage;
-    *ret_outcome = (struct weft_send_outcome){.lane = "stage", .codec = "identity"};
+    *ret_outcome = (struct weft_send_outcome){.lane = WEFT_LANE_GRPC, .codec = WEFT_CODEC_IDENTITY};
     for (unsigned i = 0; i < stage->nodes_count; i++) {
         if (strcmp(stage->nodes[i].info.name, to->name) != 0) {
             continue;
@@ -60,6 +60,8 @@ static enum weft_status host_send(void *context, const struct weft_plan_node *to
             return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED, "too much waits for \"%s\"",
                                   to->name);
         }
+        stage->nodes[i].behind = stage->nodes[i].takes_only == 1;
+        stage->nodes[i].takes_only -= stage->nodes[i].takes_only > 0;
         struct stage_sent *sent = &stage->sent[stage->sent_count++];
         *sent = (struct stage_sent){.from = index_of(from), .to = i, .kind = take_message->kind};
         if (take_message->kind == WEFT_MESSAGE_DELIVER) {

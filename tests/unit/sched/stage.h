@@ -42,6 +42,7 @@ struct stage_node {
     bool gone;            /* sending to it fails, for good */
     bool behind;          /* sending to it fails, for now */
     unsigned behind_for;  /* so many times more */
+    unsigned takes_only;  /* so many messages more before it is behind; 0 = any number */
     unsigned turned_away; /* messages that it took not, being behind */
     bool refuses;         /* its host knows no model when a plan is prepared */
     bool deaf;            /* takes messages and does nothing */

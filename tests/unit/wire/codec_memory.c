@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/failmalloc.h"
@@ -34,6 +35,7 @@ static void with_every_failure(void (*story)(void))
 }
 
 static struct weft_slice envelope_bytes;
+static struct weft_slice reports_bytes;
 static struct weft_slice request_bytes;
 
 static void envelope_story(void)
@@ -49,6 +51,14 @@ static void envelope_story(void)
     } else {
         assert_null(envelope.message);
     }
+}
+
+static void reports_story(void)
+{
+    const struct weft_slice deliver = envelope_bytes;
+    envelope_bytes = reports_bytes;
+    envelope_story();
+    envelope_bytes = deliver;
 }
 
 static void grpc_story(void)
@@ -131,6 +141,26 @@ static void make_envelope(void)
     weft_message_free(message);
 }
 
+static void make_reports(void)
+{
+    enum { REPORTS = 5 };
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
+    message->report.reports = calloc(REPORTS, sizeof(*message->report.reports));
+    message->report.reports_count = REPORTS;
+    for (size_t i = 0; i < REPORTS; i++) {
+        struct weft_report *report = &message->report.reports[i].report;
+        report->kind = WEFT_REPORT_FAILED;
+        report->transfers = calloc(2, sizeof(*report->transfers));
+        report->transfers_count = 2;
+        (void)weft_error_set(&report->error, WEFT_INTERNAL, "it broke");
+    }
+    struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
+    cleanup_slices struct weft_slices slices = {0};
+    assert_ok(weft_envelope_encode(&envelope, &slices, NULL), NULL);
+    assert_true(weft_slices_join(&slices, &reports_bytes));
+    weft_message_free(message);
+}
+
 static void make_request(void)
 {
     cleanup_oip_request struct weft_oip_request request = {.model = strdup("m"), .id = strdup("i")};
@@ -148,13 +178,16 @@ static void every_codec_survives_want_of_memory(void **state)
 {
     (void)state;
     make_envelope();
+    make_reports();
     make_request();
     with_every_failure(envelope_story);
+    with_every_failure(reports_story);
     with_every_failure(grpc_story);
     with_every_failure(json_story);
     with_every_failure(gzip_story);
     with_every_failure(problem_story);
     weft_slice_fini(&envelope_bytes);
+    weft_slice_fini(&reports_bytes);
     weft_slice_fini(&request_bytes);
 }
 

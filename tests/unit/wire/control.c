@@ -179,18 +179,11 @@ static struct weft_error *an_error(void)
 static void an_error_keeps_causes_hint_and_place(void **state)
 {
     (void)state;
-    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
-    struct weft_report *report = &message->report.report;
-    report->kind = WEFT_REPORT_FAILED;
-    report->end_ns = UINT64_MAX - 1;
-    report->error = an_error();
-    report->transfers = calloc(2, sizeof(*report->transfers));
-    report->transfers_count = 2;
-    report->transfers[1].lane_used = weft_label_of("grpc");
-    report->transfers[1].wire_bytes = 1234567890123;
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARED);
+    message->prepared.error = an_error();
     struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
     struct weft_envelope back = there_and_back(&envelope);
-    const struct weft_report *seen = &back.message->report.report;
+    const struct weft_prepared *seen = &back.message->prepared;
     assert_string_equal(weft_error_message(seen->error), "the model failed");
     assert_int_equal(weft_error_status(seen->error), WEFT_INTERNAL);
     assert_string_equal(weft_error_message(weft_error_cause(seen->error)), "no such file");
@@ -198,9 +191,19 @@ static void an_error_keeps_causes_hint_and_place(void **state)
     assert_string_equal(weft_error_hint(seen->error), "look elsewhere");
     assert_string_equal(weft_error_place(seen->error).step, "scene");
     assert_int_equal(weft_error_place(seen->error).attempt, 2);
-    assert_string_equal(seen->transfers[0].lane_used.text, "");
-    assert_string_equal(seen->transfers[1].lane_used.text, "grpc");
-    assert_true(seen->transfers[1].wire_bytes == 1234567890123);
+    weft_message_free(back.message);
+}
+
+static void an_error_arrives_whatever_a_model_said(void **state)
+{
+    (void)state;
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_PREPARED);
+    (void)weft_error_set(&message->prepared.error, WEFT_INTERNAL, "na\xEFve");
+    weft_error_set_hint(&message->prepared.error, "\xC3");
+    struct weft_envelope envelope = {.incarnation = 1, .sequence = 1, .message = message};
+    struct weft_envelope back = there_and_back(&envelope);
+    assert_string_equal(weft_error_message(back.message->prepared.error), "na?ve");
+    assert_string_equal(weft_error_hint(back.message->prepared.error), "?");
     weft_message_free(back.message);
 }
 
@@ -416,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_deliver_keeps_all_that_it_says),
         cmocka_unit_test(another_implementation_reads_a_deliver),
         cmocka_unit_test(an_error_keeps_causes_hint_and_place),
+        cmocka_unit_test(an_error_arrives_whatever_a_model_said),
         cmocka_unit_test(a_node_says_what_it_is),
         cmocka_unit_test(a_plan_arrives_whole),
         cmocka_unit_test(small_messages_arrive),
