@@ -18,6 +18,7 @@ struct entry {
     struct weft_message *message;
     uint64_t sequence;
     uint64_t payload_bytes;
+    size_t weight; /* in the count of what waits */
 };
 
 struct weft_session {
@@ -72,7 +73,7 @@ static void drop_first(struct weft_session *session)
 {
     struct entry *entry = weft_list_entry(weft_list_first(&session->queue), struct entry, link);
     weft_list_remove(&entry->link);
-    session->queue_count--;
+    session->queue_count -= entry->weight;
     session->queue_bytes -= entry->payload_bytes;
     weft_message_free(entry->message);
     free(entry);
@@ -159,6 +160,12 @@ static uint64_t payload_bytes(const struct weft_message *message)
                : 0;
 }
 
+/* Reports that travel together count each. */
+static size_t weight_of(const struct weft_message *message)
+{
+    return message->kind == WEFT_MESSAGE_REPORT ? message->report.reports_count : 1;
+}
+
 enum weft_status weft_session_send(struct weft_session *session, struct weft_message *take_message,
                                    uint64_t now_ns, struct weft_error **error)
 {
@@ -172,7 +179,8 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
     uint64_t bytes = payload_bytes(take_message);
     bool alone =
         weft_list_is_empty(&session->queue); /* a single value may be larger than the limit */
-    if (session->queue_count >= WEFT_SESSION_QUEUE_MAX ||
+    size_t weight = weight_of(take_message);
+    if (session->queue_count + weight > WEFT_SESSION_QUEUE_MAX ||
         (!alone && session->queue_bytes + bytes > WEFT_SESSION_QUEUE_MAX_BYTES)) {
         return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
                               "%zu messages wait for the peer, which is the limit",
@@ -182,10 +190,12 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
     if (entry == NULL) {
         return weft_error_set_out_of_memory(error);
     }
-    *entry = (struct entry){
-        .message = take_message, .sequence = ++session->sequence_last, .payload_bytes = bytes};
+    *entry = (struct entry){.message = take_message,
+                            .sequence = ++session->sequence_last,
+                            .payload_bytes = bytes,
+                            .weight = weight};
     weft_list_append(&session->queue, &entry->link);
-    session->queue_count++;
+    session->queue_count += weight;
     session->queue_bytes += bytes;
     if (session->connected) {
         if (alone) {

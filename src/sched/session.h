@@ -18,9 +18,9 @@
 #include "base/clock.h"
 #include "base/message.h"
 
-/* Messages that may wait for the peer's acknowledgement. A pipeline of thousands of small requests
- * fits; what lies beyond fails with RESOURCE_EXHAUSTED, because a peer that far behind will not
- * catch up within a deadline. */
+/* Messages that may wait for the peer's acknowledgement; reports that travel in one count each. A
+ * pipeline of thousands of small requests fits; what lies beyond fails with RESOURCE_EXHAUSTED,
+ * because a peer that far behind will not catch up within a deadline. */
 enum { WEFT_SESSION_QUEUE_MAX = 65536 };
 /* And their payload: the values are shared with their owners, but while they wait they cannot be
  * freed. */

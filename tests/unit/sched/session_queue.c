@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "sched/session.h"
@@ -82,11 +83,38 @@ static void a_value_larger_than_the_limit_passes_alone(void **state)
     weft_session_free(session);
 }
 
+static struct weft_message *reports_of(size_t count)
+{
+    struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
+    assert_non_null(message);
+    message->report.reports = calloc(count, sizeof(*message->report.reports));
+    assert_non_null(message->report.reports);
+    message->report.reports_count = count;
+    return message;
+}
+
+/* Else a gateway that reads nothing would hold 64 times as much of a node's memory. */
+static void reports_of_one_message_count_each(void **state)
+{
+    (void)state;
+    struct weft_session *session = session_to_somebody();
+    for (size_t said = 0; said < WEFT_SESSION_QUEUE_MAX; said += WEFT_REPORTS_MAX) {
+        assert_status(weft_session_send(session, reports_of(WEFT_REPORTS_MAX), 0, NULL), WEFT_OK);
+    }
+    struct weft_message *more = reports_of(1);
+    assert_status(weft_session_send(session, more, 0, NULL), WEFT_RESOURCE_EXHAUSTED);
+    struct weft_envelope answer = {.incarnation = 20, .peer_incarnation = 10, .acknowledged = 1};
+    weft_session_received(session, &answer, 1);
+    assert_status(weft_session_send(session, more, 1, NULL), WEFT_OK);
+    weft_session_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_that_wait_are_limited_in_sum),
         cmocka_unit_test(a_value_larger_than_the_limit_passes_alone),
+        cmocka_unit_test(reports_of_one_message_count_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
