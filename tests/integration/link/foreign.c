@@ -20,11 +20,31 @@ struct stranger {
     struct weft_acceptor *acceptor;
     struct weft_connection connection;
     const struct weft_http_field *details; /* NULL: it sends none */
-    bool silent;                           /* it never answers */
+    bool silent;                           /* it answers no call */
     bool closed;
 };
 
 static const char plain_words[] = "no such thing";
+
+static void hear_data(void *context, struct weft_http_stream *stream, const struct weft_slice *data)
+{
+    (void)context, (void)stream, (void)data;
+}
+
+static void hear_end(void *context, struct weft_http_stream *stream,
+                     const struct weft_http_field *trailers, size_t trailers_count)
+{
+    (void)context, (void)stream, (void)trailers, (void)trailers_count;
+}
+
+static void hear_close(void *context, struct weft_http_stream *stream,
+                       const struct weft_http_close *close)
+{
+    (void)context, (void)stream, (void)close;
+}
+
+static const struct weft_http_stream_events only_hear = {
+    .on_data = hear_data, .on_end = hear_end, .on_closed = hear_close};
 
 static void on_request(void *context, struct weft_http_stream *stream,
                        const struct weft_http_head *head)
@@ -36,8 +56,7 @@ static void on_request(void *context, struct weft_http_stream *stream,
     struct weft_http_head answer = {.status = 200, .fields = fields, .fields_count = 3};
     (void)head;
     if (stranger->silent) {
-        static const struct weft_http_stream_events deaf = {0};
-        weft_http_stream_handle(stream, &deaf, NULL);
+        weft_http_stream_handle(stream, &only_hear, NULL);
         return;
     }
     if (stranger->details != NULL) {
@@ -91,7 +110,9 @@ static void move_out(struct stranger *stranger)
     weft_channel_close(town->channel, set, &town->channel_closed);
     town_run_until(town, &town->channel_closed);
     town->channel = NULL;
-    weft_connection_hold(&stranger->connection, false);
+    if (!stranger->closed) {
+        weft_connection_hold(&stranger->connection, false);
+    }
     town_run_until(town, &stranger->closed);
     weft_acceptor_close(stranger->acceptor);
     town_raze(town);
@@ -246,12 +267,54 @@ static void test_details_that_are_garbage_leave_the_servers_words(void **state)
     move_out(&stranger);
 }
 
+/* --- stories of its signs of life --- */
+
+/* An answer to a PING is a frame of 17 bytes (RFC 9113, section 6.7). */
+static void wait_for_signs(struct stranger *stranger, size_t count)
+{
+    struct weft_traffic before, now;
+    weft_channel_traffic(stranger->town.channel, &before);
+    for (int i = 0; i < 500; i++) {
+        town_run_ms(&stranger->town, 20);
+        weft_channel_traffic(stranger->town.channel, &now);
+        if (now.received_bytes - before.received_bytes >= count * 17) {
+            return;
+        }
+    }
+    fail_msg("%zu signs of life were not asked for", count);
+}
+
+/* The timer rings for the answer, which has come, before the next quiet interval is over. */
+static void test_a_peer_that_gave_signs_of_life_is_asked_again_and_missed(void **state)
+{
+    (void)state;
+    struct stranger stranger = {
+        .town.channel_options = {.keepalive_ms = 300, .keepalive_timeout_ms = 200},
+    };
+    struct asked asked;
+    move_in(&stranger);
+    /* given: a connection on which both have said what comes with the first call */
+    cleanup_error struct weft_error *error = error_of(&stranger, NULL, 0);
+    assert_plain(error);
+    stranger.silent = true;
+    ask(&stranger.town, &asked, &(struct weft_client_call_options){.path = "/far.Away/Find"},
+        town_bytes(5, 7));
+    wait_for_signs(&stranger, 2);
+    assert_false(asked.done);
+    weft_connection_hold(&stranger.connection, true);
+    town_run_until(&stranger.town, &asked.done);
+    assert_status(weft_error_status(asked.error), WEFT_UNAVAILABLE);
+    asked_fini(&asked);
+    move_out(&stranger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_details_of_our_kind_are_read),
         cmocka_unit_test(test_details_that_are_not_ours_leave_the_servers_words),
         cmocka_unit_test(test_details_that_are_garbage_leave_the_servers_words),
+        cmocka_unit_test(test_a_peer_that_gave_signs_of_life_is_asked_again_and_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
