@@ -190,6 +190,48 @@ static void a_record_of_a_request_that_has_ended_waits_for_its_reports(void **st
     stand_close(&stand);
 }
 
+static void a_request_that_cannot_start_has_a_record_that_is_settled(void **state)
+{
+    (void)state;
+    struct stand_call call;
+    two_nodes("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+              "steps:\n  s: {model: nowhere, inputs: {x: x}}\noutputs: {y: s.y}\n");
+    enum weft_status status = stand_ask(a, &call, "p", 1, "one", 5 * WEFT_NS_PER_S);
+    assert_true(status != WEFT_OK);
+    assert_true(record_says("one", "\"state\":\"failed\",\"settled\":true"));
+    assert_true(record_says("one", weft_status_name(status)));
+    stand_call_fini(&call);
+    stand_close(&stand);
+}
+
+static bool has_finished_twice(void *context)
+{
+    cleanup_text struct weft_text text = {0};
+    (void)weft_run_record_write(a->run, context, &text);
+    static const char words[] = "\"model\":\"same\",\"node\":\"b\",\"state\":\"finished\"";
+    const char *first = strstr(weft_text_string(&text), words);
+    return first != NULL && strstr(first + 1, words) != NULL;
+}
+
+/* What an edge took is told of requests that got their outputs. */
+static void a_request_that_failed_is_not_in_the_times_of_its_edges(void **state)
+{
+    (void)state;
+    struct stand_call call;
+    two_nodes("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+              "steps:\n  s: {model: same, inputs: {x: x}}\n"
+              "  t: {model: same, inputs: {x: s.y}}\n"
+              "  u: {model: slow, inputs: {x: t.y}}\noutputs: {y: u.y}\n");
+    assert_status(stand_ask(a, &call, "p", 1, "one", WEFT_DEADLINE_NEVER_NS), WEFT_OK);
+    stand_until(&stand, has_finished_twice, "one");
+    weft_run_cancel(call.call);
+    stand_await(a, &call);
+    assert_true(record_says("one", "\"state\":\"failed\",\"settled\":true"));
+    assert_false(metrics_say(a, "weft_edge_seconds_count{"));
+    stand_call_fini(&call);
+    stand_close(&stand);
+}
+
 static bool is_forgotten(void *context)
 {
     (void)context;
@@ -220,6 +262,8 @@ int main(void)
         cmocka_unit_test(of_two_requests_with_one_id_the_latest_is_told),
         cmocka_unit_test(a_record_that_is_written_to_does_not_make_room),
         cmocka_unit_test(a_record_of_a_request_that_has_ended_waits_for_its_reports),
+        cmocka_unit_test(a_request_that_cannot_start_has_a_record_that_is_settled),
+        cmocka_unit_test(a_request_that_failed_is_not_in_the_times_of_its_edges),
         cmocka_unit_test(a_stranger_that_went_takes_its_series_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
