@@ -111,3 +111,68 @@ bool weft_trace_is_set(const struct weft_trace *trace)
 {
     return !all_zero(trace->trace_id, sizeof(trace->trace_id));
 }
+
+/* --- tracestate --- */
+
+enum { MEMBER_PART_MAX_LENGTH = 256 };
+
+static bool is_letter_or_digit(char character)
+{
+    return (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9');
+}
+
+/* A vendor's name, or tenant@vendor. */
+static bool is_key(const char *text, size_t length)
+{
+    bool well = length > 0 && length <= MEMBER_PART_MAX_LENGTH && is_letter_or_digit(text[0]);
+    for (size_t i = 1; well && i < length; i++) {
+        well = is_letter_or_digit(text[i]) || memchr("_-*/@", text[i], 5) != NULL;
+    }
+    return well;
+}
+
+static bool is_value(const char *text, size_t length)
+{
+    bool well = length > 0 && length <= MEMBER_PART_MAX_LENGTH;
+    for (size_t i = 0; well && i < length; i++) {
+        well = text[i] >= ' ' && text[i] <= '~' && text[i] != '=';
+    }
+    return well;
+}
+
+static bool is_blank(char character)
+{
+    return character == ' ' || character == '\t';
+}
+
+/* Without the blanks around it. */
+static bool is_member(const char *text, size_t length)
+{
+    const char *equals = memchr(text, '=', length);
+    return equals != NULL && is_key(text, (size_t)(equals - text)) &&
+           is_value(equals + 1, length - (size_t)(equals - text) - 1);
+}
+
+bool weft_tracestate_is_valid(const char *text, size_t length)
+{
+    size_t members = 0;
+    for (size_t at = 0; at < length && length <= WEFT_TRACESTATE_MAX_LENGTH;) {
+        const char *comma = memchr(text + at, ',', length - at);
+        size_t next = comma != NULL ? (size_t)(comma - text) : length;
+        size_t end = next;
+        while (at < end && is_blank(text[at])) {
+            at++;
+        }
+        while (end > at && is_blank(text[end - 1])) {
+            end--;
+        }
+        if (at < end) { /* members may be empty */
+            if (!is_member(text + at, end - at)) {
+                return false;
+            }
+            members++;
+        }
+        at = next + 1;
+    }
+    return members > 0 && members <= WEFT_TRACESTATE_MEMBERS_MAX;
+}

@@ -4,7 +4,8 @@
 
 /*
  * A trace context as W3C "Trace Context" (level 1) defines it: which distributed call a piece of
- * work belongs to. Plain data; parsing and writing of the `traceparent` field (section 3.2). Any
+ * work belongs to. Plain data; parsing and writing of the `traceparent` field (section 3.2), and a
+ * check of the `tracestate` field (section 3.3), which is the callers' own and not looked into. Any
  * thread.
  */
 
@@ -16,6 +17,8 @@
 
 /* "00-" + 32 + "-" + 16 + "-" + 2 */
 enum { WEFT_TRACEPARENT_LENGTH = 55 };
+/* What is passed on of a tracestate (section 3.3.1.5): more is not. */
+enum { WEFT_TRACESTATE_MAX_LENGTH = 512, WEFT_TRACESTATE_MEMBERS_MAX = 32 };
 
 struct weft_trace {
     uint8_t trace_id[16]; /* all zeroes: no trace */
@@ -34,5 +37,8 @@ void weft_trace_start(struct weft_trace *ret_trace, struct weft_random *random);
 void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_trace,
                       struct weft_random *random);
 bool weft_trace_is_set(const struct weft_trace *trace);
+/* Whether the text is the value of a tracestate within these limits, with at least one member; keys
+ * and values as section 3.3.1.3 says. */
+bool weft_tracestate_is_valid(const char *text, size_t length);
 
 #endif

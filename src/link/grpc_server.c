@@ -364,6 +364,11 @@ const char *weft_server_call_metadata(const struct weft_server_call *call, const
     return call->head != NULL ? weft_http_head_value(call->head, name) : NULL;
 }
 
+const struct weft_http_head *weft_server_call_head(const struct weft_server_call *call)
+{
+    return call->head;
+}
+
 uint64_t weft_server_call_deadline_ns(const struct weft_server_call *call)
 {
     return call->deadline_ns;

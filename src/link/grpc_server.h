@@ -70,6 +70,8 @@ const char *weft_server_call_path(const struct weft_server_call *call);
 /* Metadata as it came: a text value or NULL; valid until `cancelled` or the end. Name in lower
  * case. */
 const char *weft_server_call_metadata(const struct weft_server_call *call, const char *name);
+/* All of it, as the request's head; NULL when the client has left. */
+const struct weft_http_head *weft_server_call_head(const struct weft_server_call *call);
 /* WEFT_DEADLINE_NEVER_NS if the client set none. */
 uint64_t weft_server_call_deadline_ns(const struct weft_server_call *call);
 /* "127.0.0.1:51812" */

@@ -92,11 +92,19 @@ enum weft_status weft_check_pipeline(const char *text, const struct weft_known_m
                                      struct weft_diagnostics *diagnostics,
                                      struct weft_pipeline **ret_pipeline, struct weft_error **error)
 {
+    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
     enum weft_status status =
-        weft_pipeline_parse(text, strlen(text), diagnostics, ret_pipeline, error);
-    return status == WEFT_OK && models != NULL
-               ? check_against(*ret_pipeline, models, diagnostics, error)
-               : status;
+        weft_pipeline_parse_partly(text, strlen(text), diagnostics, &pipeline, error);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    bool whole = diagnostics->errors == 0;
+    status = models != NULL ? check_against(pipeline, models, diagnostics, error)
+                            : weft_diagnostics_status(diagnostics, error);
+    if (whole) {
+        *ret_pipeline = steal(&pipeline);
+    }
+    return status;
 }
 
 /* --- files --- */

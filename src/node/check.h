@@ -37,7 +37,8 @@ enum weft_status weft_known_models_read(struct weft_known_models *models, const 
 bool weft_known_models_has(const struct weft_known_models *models, const char *name);
 void weft_known_models_fini(struct weft_known_models *models);
 
-/* A pipeline's text. Where it could be read, it is returned, even where the models do not fit. */
+/* A pipeline's text. Where it could be read, it is returned, even where the models do not fit;
+ * where it could be in part, its models are looked for all the same. */
 enum weft_status weft_check_pipeline(const char *text, const struct weft_known_models *models,
                                      struct weft_diagnostics *diagnostics,
                                      struct weft_pipeline **ret_pipeline,

@@ -243,9 +243,10 @@ static void parse_root(struct parsing *parsing, const struct weft_yaml_node *roo
     }
 }
 
-enum weft_status weft_pipeline_parse(const char *text, size_t length,
-                                     struct weft_diagnostics *diagnostics,
-                                     struct weft_pipeline **ret_pipeline, struct weft_error **error)
+enum weft_status weft_pipeline_parse_partly(const char *text, size_t length,
+                                            struct weft_diagnostics *diagnostics,
+                                            struct weft_pipeline **ret_pipeline,
+                                            struct weft_error **error)
 {
     cleanup_yaml struct weft_yaml *yaml = NULL;
     enum weft_status status = weft_yaml_parse(text, length, diagnostics, &yaml, error);
@@ -266,7 +267,23 @@ enum weft_status weft_pipeline_parse(const char *text, size_t length,
     free(parsing.step_outputs);
     free(parsing.input_used);
     weft_diagnostics_sort(diagnostics);
-    status = weft_diagnostics_status(diagnostics, error);
+    if (diagnostics->failed) {
+        return weft_error_set_out_of_memory(error);
+    }
+    *ret_pipeline = steal(&pipeline);
+    return WEFT_OK;
+}
+
+enum weft_status weft_pipeline_parse(const char *text, size_t length,
+                                     struct weft_diagnostics *diagnostics,
+                                     struct weft_pipeline **ret_pipeline, struct weft_error **error)
+{
+    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
+    enum weft_status status =
+        weft_pipeline_parse_partly(text, length, diagnostics, &pipeline, error);
+    if (status == WEFT_OK) {
+        status = weft_diagnostics_status(diagnostics, error);
+    }
     if (status == WEFT_OK) {
         *ret_pipeline = steal(&pipeline);
     }

@@ -97,6 +97,12 @@ enum weft_status weft_pipeline_parse(const char *text, size_t length,
                                      struct weft_diagnostics *diagnostics,
                                      struct weft_pipeline **ret_pipeline,
                                      struct weft_error **error) WEFT_MUST_CHECK;
+/* The same, but OK with errors among the findings: then the pipeline is what could be read, and of
+ * use for weft_pipeline_validate alone. INVALID_ARGUMENT where the text is no YAML. */
+enum weft_status weft_pipeline_parse_partly(const char *text, size_t length,
+                                            struct weft_diagnostics *diagnostics,
+                                            struct weft_pipeline **ret_pipeline,
+                                            struct weft_error **error) WEFT_MUST_CHECK;
 /* The pipeline of one step, named as the model, that takes and gives what the model does. */
 enum weft_status weft_pipeline_for_model(const struct weft_model_info *info,
                                          struct weft_pipeline **ret_pipeline,

@@ -16,6 +16,7 @@ struct validating {
     struct weft_diagnostics *diagnostics; /* NULL: only the specifications are wanted */
     struct weft_tensor_spec **outputs;    /* by step and output; datatype NONE = unknown */
     bool *models_found;
+    bool partly; /* the pipeline is not whole: what steps give each other may be anything */
 };
 
 static void complain(struct validating *validating, struct weft_location at, const char *suggestion,
@@ -177,11 +178,11 @@ static void check_inputs(struct validating *validating, const struct weft_pipeli
             complain(validating, binding->at,
                      nearest_tensor(model->inputs, model->inputs_count, binding->name),
                      "model \"%s\" has no input \"%s\"", model->name, binding->name);
-        } else {
+        } else if (!validating->partly) {
             check_fits(validating, step, binding, wanted);
         }
     }
-    for (size_t i = 0; i < model->inputs_count; i++) {
+    for (size_t i = 0; !validating->partly && i < model->inputs_count; i++) {
         if (!model->inputs[i].optional && !is_given(step, model->inputs[i].name)) {
             complain(validating, step->at, NULL,
                      "step \"%s\" does not give input \"%s\" of model \"%s\"", step->name,
@@ -212,7 +213,7 @@ static void check_join(struct validating *validating, uint32_t index)
 {
     const struct weft_pipeline_step *step = &validating->pipeline->steps[index];
     cleanup_free struct weft_tensor_spec *inputs = calloc(step->inputs_count + 1, sizeof(*inputs));
-    bool known = inputs != NULL && validating->catalog->join_infer != NULL;
+    bool known = inputs != NULL && validating->catalog->join_infer != NULL && !validating->partly;
     for (size_t i = 0; known && i < step->inputs_count; i++) {
         known = source_spec(validating, &step->inputs[i], &inputs[i]);
     }
@@ -243,6 +244,9 @@ static void check_join(struct validating *validating, uint32_t index)
 static void check_step(struct validating *validating, uint32_t index)
 {
     const struct weft_pipeline_step *step = &validating->pipeline->steps[index];
+    if (step->model == NULL) {
+        return; /* read in part */
+    }
     if (weft_pipeline_step_is_join(step)) {
         check_join(validating, index);
         return;
@@ -300,8 +304,10 @@ enum weft_status weft_pipeline_validate(const struct weft_pipeline *pipeline,
                                         struct weft_diagnostics *diagnostics,
                                         struct weft_error **error)
 {
-    struct validating validating = {
-        .pipeline = pipeline, .catalog = catalog, .diagnostics = diagnostics};
+    struct validating validating = {.pipeline = pipeline,
+                                    .catalog = catalog,
+                                    .diagnostics = diagnostics,
+                                    .partly = diagnostics->errors > 0};
     bool walked = walk(&validating);
     validating_fini(&validating);
     if (!walked) {

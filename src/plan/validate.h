@@ -24,7 +24,9 @@ struct weft_catalog {
     size_t opaque_count;
 };
 
-/* Adds what does not fit to diagnostics; INVALID_ARGUMENT where there is an error among them. */
+/* Adds what does not fit to diagnostics; INVALID_ARGUMENT where there is an error among them. Where
+ * there are errors in them already, the pipeline was read in part: then only the names of models,
+ * and of their tensors, are looked at. */
 enum weft_status weft_pipeline_validate(const struct weft_pipeline *pipeline,
                                         const struct weft_catalog *catalog,
                                         struct weft_diagnostics *diagnostics,

@@ -11,21 +11,19 @@ static void return_trace(const struct talk *talk)
 {
     char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
     weft_trace_format(&talk->trace, traceparent);
-    struct weft_grpc_metadata metadata = {"traceparent", traceparent, WEFT_TRACEPARENT_LENGTH};
-    (void)!weft_server_call_set_metadata(talk->call, &metadata, 1, NULL);
+    char tracestate[WEFT_TRACESTATE_MAX_LENGTH + 1];
+    struct weft_grpc_metadata metadata[] = {
+        {"traceparent", traceparent, WEFT_TRACEPARENT_LENGTH},
+        {"tracestate", tracestate, serve_tracestate(weft_server_call_head(talk->call), tracestate)},
+    };
+    (void)!weft_server_call_set_metadata(talk->call, metadata,
+                                         metadata[1].value_size_bytes > 0 ? 2 : 1, NULL);
 }
 
 static void begin(struct serve_entry *entry, struct weft_server_call *call, struct talk *ret_talk)
 {
-    struct weft_random *random = weft_link_random(entry->serve->options.link);
-    struct weft_trace parent;
-    const char *given = weft_server_call_metadata(call, "traceparent");
     *ret_talk = (struct talk){.entry = entry, .call = call, .started_ns = weft_loop_now_ns()};
-    if (given != NULL && weft_trace_parse(given, strlen(given), &parent)) {
-        weft_trace_child(&parent, &ret_talk->trace, random);
-    } else {
-        weft_trace_start(&ret_talk->trace, random);
-    }
+    serve_trace_begin(entry->serve, weft_server_call_head(call), &ret_talk->trace);
     return_trace(ret_talk);
     const char *encoding = weft_server_call_metadata(call, "grpc-encoding");
     if (encoding != NULL && strcmp(encoding, "gzip") == 0) {

@@ -61,6 +61,17 @@ struct talk {
     uint64_t started_ns;
 };
 
+/* --- trace.c --- */
+
+/* Our span: of the trace that the request's `traceparent` names, or of a new one. */
+void serve_trace_begin(struct weft_serve *serve, const struct weft_http_head *head,
+                       struct weft_trace *ret_trace);
+/* The request's `tracestate`, its fields put together, which goes with the `traceparent` of the
+ * answer as it came. Its length; 0 = there is none to pass on: it is too long or malformed, or
+ * belongs to no trace of the request's. head NULL is fine. */
+size_t serve_tracestate(const struct weft_http_head *head,
+                        char text[WEFT_TRACESTATE_MAX_LENGTH + 1]);
+
 /* What one request may make the loop's thread parse, write as text or compress: some milliseconds,
  * which everybody else waits. More is the executor's; where a route has no use for more, it is
  * refused. */

@@ -12,14 +12,7 @@ void serve_visit_take(void *context, struct weft_exchange *exchange)
 {
     struct serve_entry *entry = context;
     struct visit visit = {.entry = entry, .exchange = exchange};
-    struct weft_random *random = weft_link_random(entry->serve->options.link);
-    struct weft_trace parent;
-    const char *given = weft_exchange_header(exchange, "traceparent");
-    if (given != NULL && weft_trace_parse(given, strlen(given), &parent)) {
-        weft_trace_child(&parent, &visit.trace, random);
-    } else {
-        weft_trace_start(&visit.trace, random);
-    }
+    serve_trace_begin(entry->serve, weft_exchange_head(exchange), &visit.trace);
     entry->route->handle(entry->serve, &visit);
 }
 
@@ -129,7 +122,8 @@ static void respond(struct visit *visit, int status, const struct weft_error *er
 {
     struct weft_http_field all[FIELDS_MAX];
     char traceparent[WEFT_TRACEPARENT_LENGTH + 1];
-    size_t count = fields_count < FIELDS_MAX - 1 ? fields_count : FIELDS_MAX - 1;
+    char tracestate[WEFT_TRACESTATE_MAX_LENGTH + 1];
+    size_t count = fields_count < FIELDS_MAX - 2 ? fields_count : FIELDS_MAX - 2;
     if (count > 0) {
         memcpy(all, fields, count * sizeof(*fields));
     }
@@ -141,6 +135,16 @@ static void respond(struct visit *visit, int status, const struct weft_error *er
         .value_length = WEFT_TRACEPARENT_LENGTH,
         .unindexed = true,
     };
+    size_t state_length = serve_tracestate(weft_exchange_head(visit->exchange), tracestate);
+    if (state_length > 0) {
+        all[count++] = (struct weft_http_field){
+            .name = "tracestate",
+            .value = tracestate,
+            .name_length = sizeof("tracestate") - 1,
+            .value_length = (uint32_t)state_length,
+            .unindexed = true,
+        };
+    }
     account(visit, status, error);
     weft_exchange_respond(visit->exchange, status, content_type, all, count, take_body, body_count);
 }

@@ -76,6 +76,7 @@ void weft_problem_json(const struct weft_error *error, int http_status, struct w
  * value = 2); google.rpc.ErrorInfo: reason = 1, domain = 2, metadata = 3 (map of strings).
  */
 static const char error_info[] = "type.googleapis.com/google.rpc.ErrorInfo";
+static const char domain[] = "weft";
 
 enum { METADATA_VALUE_MAX_BYTES = 512 };
 
@@ -103,7 +104,7 @@ static void write_info(struct weft_protobuf_writer *writer, const struct weft_er
     struct weft_error_place place = weft_error_place(error);
     char number[32];
     weft_protobuf_put_string(writer, 1, weft_status_name(weft_error_status(error)));
-    weft_protobuf_put_string(writer, 2, "weft");
+    weft_protobuf_put_string(writer, 2, domain);
     write_metadata(writer, "pipeline", place.pipeline);
     write_metadata(writer, "step", place.step);
     write_metadata(writer, "node", place.node);
@@ -161,6 +162,7 @@ void weft_problem_grpc(const struct weft_error *error, struct weft_text *bytes)
 }
 
 struct details {
+    bool ours; /* one of them is */
     uint64_t code;
     char *message;
     char *pipeline, *step, *node, *hint;
@@ -206,10 +208,34 @@ static void read_metadata(struct weft_protobuf_reader *reader, struct details *d
     }
 }
 
+static bool is_text(struct weft_protobuf_reader *reader, const struct weft_protobuf_field *field,
+                    const char *text)
+{
+    return weft_protobuf_is_bytes(reader, field) && field->size_bytes == strlen(text) &&
+           memcmp(field->data, text, field->size_bytes) == 0;
+}
+
+/* Of an ErrorInfo; the domain may stand behind what it is about. */
+static bool is_of_our_domain(struct weft_protobuf_reader info)
+{
+    struct weft_protobuf_field field;
+    bool ours = false;
+    while (weft_protobuf_next(&info, &field)) {
+        if (field.number == 2) {
+            ours = is_text(&info, &field, domain);
+        }
+    }
+    return ours;
+}
+
 static void read_info(struct weft_protobuf_reader *reader, struct details *details)
 {
     struct weft_protobuf_field field;
     struct weft_protobuf_reader inner;
+    if (!is_of_our_domain(*reader)) {
+        return;
+    }
+    details->ours = true;
     while (weft_protobuf_next(reader, &field)) {
         if (field.number == 3 && weft_protobuf_enter(reader, &field, &inner)) {
             read_metadata(&inner, details);
@@ -222,12 +248,11 @@ static void read_any(struct weft_protobuf_reader *reader, struct details *detail
 {
     struct weft_protobuf_field field;
     struct weft_protobuf_reader inner;
-    bool ours = false;
+    bool is_info = false;
     while (weft_protobuf_next(reader, &field)) {
-        if (field.number == 1 && weft_protobuf_is_bytes(reader, &field)) {
-            ours = field.size_bytes == sizeof(error_info) - 1 &&
-                   memcmp(field.data, error_info, field.size_bytes) == 0;
-        } else if (field.number == 2 && ours && weft_protobuf_enter(reader, &field, &inner)) {
+        if (field.number == 1) {
+            is_info = is_text(reader, &field, error_info);
+        } else if (field.number == 2 && is_info && weft_protobuf_enter(reader, &field, &inner)) {
             read_info(&inner, details);
             weft_protobuf_leave(reader, &inner);
         }
@@ -274,7 +299,7 @@ bool weft_problem_grpc_decode(const void *data, size_t size_bytes, struct weft_e
             weft_protobuf_leave(&reader, &inner);
         }
     }
-    bool good = reader.failure == NULL && details.code >= 1 && details.code <= 16;
+    bool good = reader.failure == NULL && details.ours && details.code >= 1 && details.code <= 16;
     if (good) {
         make(&details, error);
     }

@@ -28,7 +28,8 @@ void weft_problem_json(const struct weft_error *error, int http_status, struct w
 void weft_problem_grpc(const struct weft_error *error, struct weft_text *bytes);
 /* The error that a peer's details describe, for a client: the status and message are set in *error
  * with place and causes as far as they are there. False (and nothing set) where the bytes are no
- * google.rpc.Status. */
+ * google.rpc.Status, or one without an ErrorInfo of ours: what another server's details say is in
+ * its grpc-message too. */
 bool weft_problem_grpc_decode(const void *data, size_t size_bytes, struct weft_error **error);
 
 #endif

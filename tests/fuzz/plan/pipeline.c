@@ -107,6 +107,20 @@ static void use(const struct weft_pipeline *pipeline, struct weft_diagnostics *d
     }
 }
 
+/* What was read of a file that is wrong. */
+static void use_partly(const uint8_t *data, size_t size_bytes)
+{
+    cleanup_diagnostics struct weft_diagnostics diagnostics;
+    weft_diagnostics_init(&diagnostics, "fuzz.yaml");
+    cleanup_pipeline struct weft_pipeline *pipeline = NULL;
+    if (weft_pipeline_parse_partly((const char *)data, size_bytes, &diagnostics, &pipeline, NULL) ==
+        WEFT_OK) {
+        static const struct weft_model_info *const known[] = {&models[0], &models[1]};
+        struct weft_catalog catalog = {known, 2, weft_join_infer};
+        weft_assert(weft_pipeline_validate(pipeline, &catalog, &diagnostics, NULL) != WEFT_OK);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     cleanup_diagnostics struct weft_diagnostics diagnostics;
@@ -121,6 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         check_order(pipeline);
         compile(pipeline, data, size_bytes);
         use(pipeline, &diagnostics);
+    } else {
+        use_partly(data, size_bytes);
     }
     cleanup_text struct weft_text findings = {0};
     weft_diagnostics_format(&diagnostics, &findings);

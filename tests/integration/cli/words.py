@@ -116,6 +116,9 @@ def a_finding_has_its_place(room):
         equal(result.returncode, 3, result.stdout + result.stderr)
         has(result.stdout, finding)
         assert re.search(r"^t\.yaml:\d+:\d+: error: ", result.stdout), result.stdout
+    room.write("t.yaml", PIPELINE.replace("{ model: echo", "{ modle: echo", 1).replace("other", "othre"))
+    both = room.run("validate", "t.yaml", "--models", "models").stdout
+    has(both, 'unknown key "modle"', 'there is no model "othre"')
 
 
 def a_model_without_metadata_is_taken(room):

@@ -632,15 +632,12 @@ static size_t put_field(uint8_t *to, const char *name, const char *value)
     return 3 + name_length + value_length;
 }
 
-static void test_a_client_that_gives_no_sign_of_life_loses_its_call(void **state)
+/* Opens a call to the method that keeps silent. */
+static int open_call_by_hand(struct town *town)
 {
-    (void)state;
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    struct town town = {.listener_options = {.keepalive_ms = 20, .keepalive_timeout_ms = 20}};
     uint8_t fields[256], bytes[512];
-    char answer[512];
     size_t fields_size = 0, size = sizeof(preface) - 1;
-    build(&town);
     fields_size += put_field(fields, ":method", "POST");
     fields_size += put_field(fields + fields_size, ":scheme", "http");
     fields_size += put_field(fields + fields_size, ":path", "/town.Post/Silence");
@@ -651,12 +648,55 @@ static void test_a_client_that_gives_no_sign_of_life_loses_its_call(void **state
     size += put_frame(bytes + size, 4, 0, 0, NULL, 0);             /* SETTINGS */
     size += put_frame(bytes + size, 1, 4, 1, fields, fields_size); /* HEADERS, END_HEADERS */
     size += put_frame(bytes + size, 0, 1, 1, "\0\0\0\0\0", 5); /* an empty message, END_STREAM */
-    int fd = town_dial(&town);
-    town_say(&town, fd, bytes, size);
-    town_run_until(&town, &seen.has_held);
-    town_run_until(&town, &seen.was_cancelled);
-    (void)town_hear(&town, fd, answer, sizeof(answer), 0); /* to the end of the connection */
+    int fd = town_dial(town);
+    town_say(town, fd, bytes, size);
+    town_run_until(town, &seen.has_held);
+    return fd;
+}
+
+static void assert_lost(struct town *town, int fd)
+{
+    char answer[512];
+    town_run_until(town, &seen.was_cancelled);
+    (void)town_hear(town, fd, answer, sizeof(answer), 0); /* to the end of the connection */
     close(fd);
+}
+
+static void test_a_client_that_gives_no_sign_of_life_loses_its_call(void **state)
+{
+    (void)state;
+    struct town town = {.listener_options = {.keepalive_ms = 20, .keepalive_timeout_ms = 20}};
+    build(&town);
+    assert_lost(&town, open_call_by_hand(&town));
+    town_raze(&town);
+}
+
+/* Reads frames up to a PING, and answers it. */
+static void answer_ping(struct town *town, int fd)
+{
+    uint8_t frame[17];
+    char head[16], payload[256];
+    do {
+        assert_int_equal(town_hear(town, fd, head, sizeof(head), 9), 9);
+        size_t length = (uint8_t)head[2];
+        if (length > 0) {
+            assert_int_equal(town_hear(town, fd, payload, sizeof(payload), length), length);
+        }
+    } while (head[3] != 6);
+    town_say(town, fd, frame, put_frame(frame, 6, 1, 0, payload, 8));
+}
+
+static void test_a_client_is_asked_again_for_a_sign_of_life(void **state)
+{
+    (void)state;
+    struct town town = {.listener_options = {.keepalive_ms = 300, .keepalive_timeout_ms = 200}};
+    build(&town);
+    int fd = open_call_by_hand(&town);
+    for (int i = 0; i < 3; i++) {
+        answer_ping(&town, fd);
+    }
+    assert_false(seen.was_cancelled);
+    assert_lost(&town, fd);
     town_raze(&town);
 }
 
@@ -716,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_a_door_that_closes_lets_open_calls_end),
         cmocka_unit_test(test_a_dead_peer_is_noticed_by_keepalive),
         cmocka_unit_test(test_a_client_that_gives_no_sign_of_life_loses_its_call),
+        cmocka_unit_test(test_a_client_is_asked_again_for_a_sign_of_life),
         cmocka_unit_test(test_traffic_is_counted_with_its_framing),
         cmocka_unit_test(test_an_idle_town_sleeps),
     };

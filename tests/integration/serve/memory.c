@@ -4,9 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../link/town.h"
-#include "door_models.h"
-#include "serve/serve.h"
+#include "house.h"
 #include "support/failmalloc.h"
 
 /*
@@ -15,89 +13,6 @@
  */
 
 enum { ALLOCATIONS_MAX = 2000 };
-
-struct house {
-    struct town town;
-    struct weft_repository *repository;
-    struct weft_executor *executor;
-    struct weft_executor *doors_executor;
-    struct weft_metrics *metrics;
-    struct weft_run *run;
-    struct weft_serve *serve;
-    bool closed;
-};
-
-static void changed(void *context)
-{
-    (void)context;
-}
-
-static void build(struct house *house)
-{
-    struct town *town = &house->town;
-    struct weft_error *error = NULL;
-    town->channel_options = (struct weft_channel_options){.backoff_min_ms = 1, .backoff_max_ms = 2};
-    town_found(town);
-    weft_grpc_server_free(town->grpc);
-    weft_router_free(town->router);
-    door_models_loop = town->loop;
-    struct weft_repository_options repository_options = {
-        .loop = town->loop, .directory = "echo", .on_changed = changed};
-    assert_ok(weft_repository_open(&repository_options, &house->repository, &error), error);
-    assert_ok(weft_executor_new(town->loop, "join", 1, 0, &house->executor, &error), error);
-    assert_ok(weft_executor_new(town->loop, "doors", 1, 0, &house->doors_executor, &error), error);
-    assert_ok(weft_metrics_new(&house->metrics, &error), error);
-    struct weft_run_options run_options = {
-        .loop = town->loop,
-        .link = town->link,
-        .repository = house->repository,
-        .executor = house->executor,
-        .metrics = house->metrics,
-        .name = "a",
-        .generation = 1,
-        .address = "127.0.0.1:1",
-        .resources = {.slots = 4},
-    };
-    assert_ok(weft_run_new(&run_options, &house->run, &error), error);
-    struct weft_serve_options serve_options = {
-        .loop = town->loop,
-        .link = town->link,
-        .run = house->run,
-        .metrics = house->metrics,
-        .executor = house->doors_executor,
-    };
-    assert_ok(weft_serve_new(&serve_options, &house->serve, &error), error);
-    town->grpc = weft_serve_grpc(house->serve);
-    town->router = weft_serve_router(house->serve);
-    weft_run_models_changed(house->run);
-    weft_serve_set_ready(house->serve, true);
-    town_open(town);
-}
-
-static void set(void *context)
-{
-    *(bool *)context = true;
-}
-
-static void raze(struct house *house)
-{
-    struct town *town = &house->town;
-    bool repository_closed = false;
-    weft_channel_close(town->channel, set, &town->channel_closed);
-    town_run_until(town, &town->channel_closed);
-    town->channel = NULL;
-    town_shut(town, 0);
-    weft_run_close(house->run, set, &house->closed);
-    town_run_until(town, &house->closed);
-    weft_serve_free(house->serve);
-    weft_repository_close(house->repository, 0, set, &repository_closed);
-    weft_executor_free(house->executor);
-    weft_executor_free(house->doors_executor);
-    weft_metrics_free(house->metrics);
-    town->grpc = NULL;
-    town->router = NULL;
-    town_raze(town);
-}
 
 /* --- a call over gRPC --- */
 
@@ -163,7 +78,7 @@ static void test_a_call_over_grpc(void **state)
     (void)state;
     struct house house = {0};
     bool failed = true;
-    build(&house);
+    house_build(&house, "echo");
     assert_true(call_again(&house.town));
     for (size_t i = 0; failed; i++) {
         failmalloc_arm(i);
@@ -172,7 +87,7 @@ static void test_a_call_over_grpc(void **state)
         assert_true(call_again(&house.town));
         assert_true(i < ALLOCATIONS_MAX);
     }
-    raze(&house);
+    house_raze(&house);
 }
 
 /* The same with typed contents of FLOATS zeroes, which the executor decodes; in the memory given.
@@ -200,7 +115,7 @@ static void test_a_large_call_over_grpc(void **state)
                                         "/inference.GRPCInferenceService/ModelStreamInfer"};
     static uint8_t memory[LARGE_BYTES];
     struct house house = {0};
-    build(&house);
+    house_build(&house, "echo");
     for (size_t path = 0; path < sizeof(paths) / sizeof(paths[0]); path++) {
         bool failed = true;
         assert_true(call_again(&house.town));
@@ -213,7 +128,7 @@ static void test_a_large_call_over_grpc(void **state)
             assert_true(i < ALLOCATIONS_MAX);
         }
     }
-    raze(&house);
+    house_raze(&house);
 }
 
 /* JSON that the executor reads, and writes as gzip. */
@@ -237,7 +152,7 @@ static void test_a_large_request_over_rest(void **state)
     }
     length += snprintf(request + length, sizeof(request) - (size_t)length, "]}]}");
     memset(request + length, ' ', (size_t)(body + body_bytes - length));
-    build(&house);
+    house_build(&house, "echo");
     for (size_t i = 0; failed; i++) {
         char answer[16384];
         int socket = town_dial(&house.town);
@@ -253,7 +168,7 @@ static void test_a_large_request_over_rest(void **state)
         assert_true(i < ALLOCATIONS_MAX);
         failed = fails;
     }
-    raze(&house);
+    house_raze(&house);
 }
 
 static void test_a_request_over_rest(void **state)
@@ -266,7 +181,7 @@ static void test_a_request_over_rest(void **state)
         "\"data\":[1,2]}],\"outputs\":[{\"name\":\"y\"}]}";
     struct house house = {0};
     bool failed = true;
-    build(&house);
+    house_build(&house, "echo");
     assert_int_equal(strlen(strchr(request, '{')), 104);
     for (size_t i = 0; failed; i++) {
         char answer[4096];
@@ -281,7 +196,7 @@ static void test_a_request_over_rest(void **state)
         assert_true(call_again(&house.town));
         assert_true(i < ALLOCATIONS_MAX);
     }
-    raze(&house);
+    house_raze(&house);
 }
 
 int main(void)

@@ -248,6 +248,20 @@ def the_trace_comes_back(client):
     town.wait_for(lambda: f"traceparent={back}" in client.door.log())
 
 
+def the_callers_state_of_the_trace_comes_back(client):
+    call = client.channel.unary_unary(SERVICE + "ModelInfer", oip.ModelInferRequest.SerializeToString)
+
+    def back(*metadata):
+        return dict(call.with_call(pair(), timeout=20, metadata=metadata)[1].initial_metadata()).get("tracestate")
+
+    parent = ("traceparent", town.TRACE)
+    assert back(parent, ("tracestate", "a=1"), ("other", "x"), ("tracestate", "b=2")) == "a=1,b=2"
+    assert back(("tracestate", "a=1")) is None
+    assert back(parent) is None
+    assert back(parent, ("tracestate", "a=1"), ("tracestate", "B=2")) is None
+    assert back(parent, *[("tracestate", "a=" + 250 * "x")] * 3) is None
+
+
 # --- streams ---
 
 

@@ -373,6 +373,18 @@ def the_trace_goes_in_and_out_and_into_the_log(door):
     assert len(door.json("GET", "/v2/models/ecko")[1]["traceparent"]) == 55
 
 
+def the_callers_state_of_the_trace_comes_back_as_it_went_in(door):
+    def back(state, parent=town.TRACE, path="/v2/models/echo"):
+        return door.call("GET", path, None, {"traceparent": parent, "tracestate": state})[1].get("tracestate")
+
+    for state in ("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE", "a=" + 200 * "x" + ",b=" + 256 * "y"):
+        assert back(state) == state
+        assert back(state, path="/v2/models/ecko") == state
+        assert back(state, parent="00-zz-1-01") is None
+    for state in ("", "rojo", "a=1,B=2", "a=" + 257 * "x", "a=" + 255 * "x" + ",b=" + 256 * "y", 33 * "a=1,"):
+        assert back(state) is None, state
+
+
 # --- records, lists, repository, metrics ---
 
 

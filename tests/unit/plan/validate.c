@@ -81,6 +81,45 @@ static void unknown_tensors_are_pointed_at(void **state)
           "p.yaml:5:15: error: model \"face\" has no output \"idd\"; did you mean \"id\"?\n");
 }
 
+/* What steps give each other is not known then, and not complained of. */
+static void of_a_file_that_is_wrong_the_names_are_checked(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {HEAD "  f: {model: fcae, inptus: {photo: photo}}\noutputs: {id: f.id}\n",
+         "p.yaml:4:14: error: there is no model \"fcae\"; did you mean \"face\"?\n"
+         "p.yaml:4:20: error: unknown key \"inptus\" in step \"f\"; did you mean \"inputs\"?\n"},
+        {HEAD "  f: {model: face, inputs: {phto: photo}}\n"
+              "  p: {model: paint, inputs: {crop: nowhere, seed: [1]}}\n"
+              "  j: {join: concat, inputs: {l: f.idd, r: p.image}}\n"
+              "  n: {model: 5 5, version: [], inputs: none}\n"
+              "  m: one\n"
+              "outputs: {image: j.outt, id: f.id}\n",
+         "p.yaml:4:29: error: model \"face\" has no input \"phto\"; did you mean \"photo\"?\n"
+         "p.yaml:5:36: error: p refers to \"nowhere\", which is no input, step or constant\n"
+         "p.yaml:5:51: error: a reference must be a text that is not empty, not a list\n"
+         "p.yaml:6:33: error: model \"face\" has no output \"idd\"; did you mean \"id\"?\n"
+         "p.yaml:7:14: error: there is no model \"5 5\"\n"
+         "p.yaml:7:28: error: version must be a text that is not empty, not a list\n"
+         "p.yaml:7:40: error: the inputs of step \"n\" must be a mapping of at most 256\n"
+         "p.yaml:8:6: error: step \"m\" must be a mapping, not a text\n"
+         "p.yaml:9:18: error: a join has no output \"outt\"; did you mean \"output\"?\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cleanup_pipeline struct weft_pipeline *pipeline = NULL;
+        cleanup_text struct weft_text findings = {0};
+        cleanup_diagnostics struct weft_diagnostics diagnostics;
+        weft_diagnostics_init(&diagnostics, "p.yaml");
+        assert_status(weft_pipeline_parse_partly(cases[i][0], strlen(cases[i][0]), &diagnostics,
+                                                 &pipeline, NULL),
+                      WEFT_OK);
+        assert_status(weft_pipeline_validate(pipeline, &catalog, &diagnostics, NULL),
+                      WEFT_INVALID_ARGUMENT);
+        weft_diagnostics_format(&diagnostics, &findings);
+        assert_string_equal(weft_text_string(&findings), cases[i][1]);
+    }
+}
+
 static void a_missing_input_is_named(void **state)
 {
     (void)state;
@@ -197,6 +236,7 @@ int main(void)
         cmocka_unit_test(what_fits_is_left_alone),
         cmocka_unit_test(an_unknown_model_is_pointed_at_and_the_nearest_named),
         cmocka_unit_test(unknown_tensors_are_pointed_at),
+        cmocka_unit_test(of_a_file_that_is_wrong_the_names_are_checked),
         cmocka_unit_test(a_missing_input_is_named),
         cmocka_unit_test(datatypes_and_shapes_must_fit),
         cmocka_unit_test(joins_are_checked_like_models),

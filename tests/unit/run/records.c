@@ -145,6 +145,93 @@ static void a_record_that_is_written_to_does_not_make_room(void **state)
     stand_close(&stand);
 }
 
+/* The reports follow its outputs by WEFT_WORKER_REPORT_AFTER_NS; where a turn takes longer than
+ * that they are there with them, and another request is asked. */
+static bool ends_unsettled(const char *id)
+{
+    struct stand_call call;
+    assert_status(stand_call(a, &call, "p", 10, id, 5 * WEFT_NS_PER_S), WEFT_OK);
+    stand_call_fini(&call);
+    return record_says(id, "\"state\":\"finished\",\"settled\":false");
+}
+
+static void a_record_of_a_request_that_has_ended_waits_for_its_reports(void **state)
+{
+    (void)state;
+    static struct stand_call stuck[WEFT_RUN_RECORDS_MAX];
+    char id[32];
+    two_nodes("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+              "steps:\n  s: {model: same, inputs: {x: x}}\noutputs: {y: s.y}\n");
+    stand_model(a, "stuck", 1, STAND_SLOW);
+    for (unsigned i = 0; i < WEFT_RUN_RECORDS_MAX - 1; i++) {
+        snprintf(id, sizeof(id), "stuck %u", i);
+        assert_status(stand_ask(a, &stuck[i], "stuck", 1, id, WEFT_DEADLINE_NEVER_NS), WEFT_OK);
+    }
+    unsigned tries = 0;
+    do {
+        assert_true(tries < 100);
+        snprintf(id, sizeof(id), "ended %u", tries++);
+    } while (!ends_unsettled(id));
+    /* nothing can make room now, so that the next has no record */
+    struct stand_call *last = &stuck[WEFT_RUN_RECORDS_MAX - 1];
+    assert_status(stand_ask(a, last, "stuck", 1, "last", WEFT_DEADLINE_NEVER_NS), WEFT_OK);
+    assert_false(record_says("last", ""));
+    assert_true(record_says(id, "\"settled\":false"));
+    stand_until(&stand, is_settled, id);
+    assert_true(record_says(id, "\"model\":\"same\",\"node\":\"b\",\"state\":\"finished\""));
+    /* now it makes room */
+    ask("one more", 1);
+    assert_false(record_says(id, ""));
+    for (unsigned i = 0; i < WEFT_RUN_RECORDS_MAX; i++) {
+        weft_run_cancel(stuck[i].call);
+        stand_await(a, &stuck[i]);
+        stand_call_fini(&stuck[i]);
+    }
+    stand_close(&stand);
+}
+
+static void a_request_that_cannot_start_has_a_record_that_is_settled(void **state)
+{
+    (void)state;
+    struct stand_call call;
+    two_nodes("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+              "steps:\n  s: {model: nowhere, inputs: {x: x}}\noutputs: {y: s.y}\n");
+    enum weft_status status = stand_ask(a, &call, "p", 1, "one", 5 * WEFT_NS_PER_S);
+    assert_true(status != WEFT_OK);
+    assert_true(record_says("one", "\"state\":\"failed\",\"settled\":true"));
+    assert_true(record_says("one", weft_status_name(status)));
+    stand_call_fini(&call);
+    stand_close(&stand);
+}
+
+static bool has_finished_twice(void *context)
+{
+    cleanup_text struct weft_text text = {0};
+    (void)weft_run_record_write(a->run, context, &text);
+    static const char words[] = "\"model\":\"same\",\"node\":\"b\",\"state\":\"finished\"";
+    const char *first = strstr(weft_text_string(&text), words);
+    return first != NULL && strstr(first + 1, words) != NULL;
+}
+
+/* What an edge took is told of requests that got their outputs. */
+static void a_request_that_failed_is_not_in_the_times_of_its_edges(void **state)
+{
+    (void)state;
+    struct stand_call call;
+    two_nodes("pipeline: p\ninputs: {x: {datatype: UINT8, shape: [-1]}}\n"
+              "steps:\n  s: {model: same, inputs: {x: x}}\n"
+              "  t: {model: same, inputs: {x: s.y}}\n"
+              "  u: {model: slow, inputs: {x: t.y}}\noutputs: {y: u.y}\n");
+    assert_status(stand_ask(a, &call, "p", 1, "one", WEFT_DEADLINE_NEVER_NS), WEFT_OK);
+    stand_until(&stand, has_finished_twice, "one");
+    weft_run_cancel(call.call);
+    stand_await(a, &call);
+    assert_true(record_says("one", "\"state\":\"failed\",\"settled\":true"));
+    assert_false(metrics_say(a, "weft_edge_seconds_count{"));
+    stand_call_fini(&call);
+    stand_close(&stand);
+}
+
 static bool is_forgotten(void *context)
 {
     (void)context;
@@ -174,6 +261,9 @@ int main(void)
         cmocka_unit_test(an_edge_of_several_values_is_timed_once),
         cmocka_unit_test(of_two_requests_with_one_id_the_latest_is_told),
         cmocka_unit_test(a_record_that_is_written_to_does_not_make_room),
+        cmocka_unit_test(a_record_of_a_request_that_has_ended_waits_for_its_reports),
+        cmocka_unit_test(a_request_that_cannot_start_has_a_record_that_is_settled),
+        cmocka_unit_test(a_request_that_failed_is_not_in_the_times_of_its_edges),
         cmocka_unit_test(a_stranger_that_went_takes_its_series_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
