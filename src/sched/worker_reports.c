@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "sched/worker_parts.h"
 
 static const struct weft_plan_node *gateway_of(const struct plan *plan)
@@ -21,6 +22,7 @@ static struct weft_run_report report_of(struct weft_request_id request, const st
 /* A message to the plan's gateway with room for that many reports. */
 static struct weft_message *message_new(const struct plan *plan, size_t count)
 {
+    weft_assert(count > 0);
     cleanup_message struct weft_message *message = weft_message_new(WEFT_MESSAGE_REPORT);
     if (message == NULL) {
         return NULL;
