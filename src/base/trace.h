@@ -38,7 +38,7 @@ void weft_trace_child(const struct weft_trace *parent, struct weft_trace *ret_tr
                       struct weft_random *random);
 bool weft_trace_is_set(const struct weft_trace *trace);
 /* Whether the text is the value of a tracestate within these limits, with at least one member; keys
- * and values as section 3.3.1.3 says. */
+ * and values of the characters and lengths that level 2, section 3.3.1.3, allows. */
 bool weft_tracestate_is_valid(const char *text, size_t length);
 
 #endif

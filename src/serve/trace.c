@@ -39,10 +39,11 @@ size_t serve_tracestate(const struct weft_http_head *head,
         if (!is_tracestate(field)) {
             continue;
         }
-        if (field->value_length + 1 > WEFT_TRACESTATE_MAX_LENGTH + 1 - length) {
+        size_t comma_length = length > 0 ? 1 : 0;
+        if (comma_length + field->value_length > WEFT_TRACESTATE_MAX_LENGTH - length) {
             return 0;
         }
-        if (length > 0) {
+        if (comma_length > 0) {
             text[length++] = ',';
         }
         memcpy(text + length, field->value, field->value_length);

@@ -260,6 +260,12 @@ def the_callers_state_of_the_trace_comes_back(client):
     assert back(parent) is None
     assert back(parent, ("tracestate", "a=1"), ("tracestate", "B=2")) is None
     assert back(parent, *[("tracestate", "a=" + 250 * "x")] * 3) is None
+    # Together, with their comma: at the limit, and one character and one comma beyond it.
+    long = "a=" + 253 * "x"
+    assert back(parent, ("tracestate", long), ("tracestate", "b=" + 254 * "y")) == long + ",b=" + 254 * "y"
+    assert back(parent, ("tracestate", long), ("tracestate", "b=" + 255 * "y")) is None
+    full = long + ",b=" + 254 * "y"
+    assert back(parent, ("tracestate", full), ("tracestate", "")) is None
 
 
 # --- streams ---
