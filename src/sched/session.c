@@ -180,7 +180,7 @@ enum weft_status weft_session_send(struct weft_session *session, struct weft_mes
     bool alone =
         weft_list_is_empty(&session->queue); /* a single value may be larger than the limit */
     size_t weight = weight_of(take_message);
-    if (session->queue_count + weight > WEFT_SESSION_QUEUE_MAX ||
+    if (session->queue_count >= WEFT_SESSION_QUEUE_MAX ||
         (!alone && session->queue_bytes + bytes > WEFT_SESSION_QUEUE_MAX_BYTES)) {
         return weft_error_set(error, WEFT_RESOURCE_EXHAUSTED,
                               "%zu messages wait for the peer, which is the limit",

@@ -117,14 +117,16 @@ static bool same_gateway(const struct plan *one, const struct plan *other)
            (one->key.gateway == other->key.gateway && plan_is_from(one, gateway_of(other)->name));
 }
 
-/* That one and those behind it for the same gateway, as many as go together. */
+/* That one and those of the same gateway among the next: not among all, or many gateways would have
+ * the list walked for each of them. */
 static size_t gather(const struct weft_worker *worker, struct pending_report *first,
                      struct pending_report **ret_batch)
 {
     size_t count = 0;
-    for (struct weft_list *link = &first->link;
-         link != &worker->reports && count < WEFT_REPORTS_MAX; link = link->next) {
+    struct weft_list *link = &first->link;
+    for (size_t i = 0; i < WEFT_REPORTS_MAX && link != &worker->reports; i++) {
         struct pending_report *pending = weft_list_entry(link, struct pending_report, link);
+        link = link->next;
         if (same_gateway(pending->plan, first->plan)) {
             ret_batch[count++] = pending;
         }
@@ -159,12 +161,13 @@ static bool send_batch(struct weft_worker *worker, struct pending_report *first)
     return true;
 }
 
-/* The gateway takes no more just now: its reports keep their order, and those of others go on. */
+/* The gateway's node takes no more just now: its reports keep their order, and those of others go
+ * on. */
 static void hold_back(struct weft_worker *worker, const struct plan *of)
 {
     struct plan *plan, *next_plan;
     HASH_ITER (hh, worker->plans, plan, next_plan) {
-        if (same_gateway(plan, of)) {
+        if (plan_is_from(plan, gateway_of(of)->name)) {
             plan->held_back_at = worker->flushes;
         }
     }
