@@ -13,7 +13,7 @@
  * halve it; it starts anew at a small value when traffic comes. Where several loops pass a message
  * on in turn, the next one only comes soon if all of them spin, which none learns from short spins:
  * so there are trials, some spins of full length, and where one of them pays, the budget is full.
- * Trials that fail come ever more rarely, at most some permille of the time. The budget is 0 while
+ * Trials that fail come ever more rarely, at most about one percent of the time. The budget is 0 while
  * the links were silent for 1 ms, and while an executor has work. A yield that took over 400 us,
  * which is more than another loop's turn takes, means that a process with work of its own had the
  * CPU: the spin stops for a pause that doubles with each such yield, to at most 100 ms, and is
