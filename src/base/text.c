@@ -188,3 +188,15 @@ char *weft_text_steal(struct weft_text *text)
     *text = (struct weft_text){0};
     return data;
 }
+
+void weft_text_make_printable(char *string)
+{
+    for (unsigned char *at = (unsigned char *)string; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7f) {
+            *at = '?';
+        } else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) {
+            *at++ = '?';
+            *at = '?';
+        }
+    }
+}

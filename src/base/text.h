@@ -38,6 +38,10 @@ char *weft_text_steal(struct weft_text *text);
 /* Whether bytes are well-formed UTF-8 (Unicode 15, table 3-7: no surrogates, no overlong forms). */
 bool weft_utf8_valid(const char *bytes, size_t length);
 
+/* For a terminal: each control character (C0, DEL, and C1 in UTF-8) becomes "?", so that words of
+ * others can't move the cursor or colour what follows. */
+void weft_text_make_printable(char *string);
+
 #define cleanup_text WEFT_CLEANUP(weft_text_fini)
 
 #endif

@@ -75,6 +75,7 @@ void weft_bench_table(const struct weft_load_options *options,
     if (result->first_failure != NULL) {
         char sentence[1024];
         weft_error_format(result->first_failure, sentence, sizeof(sentence));
+        weft_text_make_printable(sentence);
         weft_text_printf(text, "the first: %s\n", sentence);
     }
     if (result->late > 0) {

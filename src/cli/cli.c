@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Longer chains of causes are cut. */
 enum { SENTENCE_MAX = 4096 };
 
@@ -42,6 +44,7 @@ static void say_place(const struct weft_error *error, const char *sentence)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         char quoted[SENTENCE_MAX];
         snprintf(quoted, sizeof(quoted), "\"%s\"", parts[i][1] != NULL ? parts[i][1] : "");
+        weft_text_make_printable(quoted);
         if (parts[i][1] != NULL && strstr(sentence, quoted) == NULL) {
             fprintf(stderr, "%s%s %s", before, parts[i][0], quoted);
             before = ", ";
@@ -54,12 +57,15 @@ int weft_cli_fail(const struct weft_verb *verb, const struct weft_error *error)
 {
     char sentence[SENTENCE_MAX];
     weft_error_format(error, sentence, sizeof(sentence));
+    weft_text_make_printable(sentence); /* they may be a foreign server's */
     fflush(stdout);
     fprintf(stderr, "weft %s: ", verb->name);
     say_place(error, sentence);
     fprintf(stderr, "%s\n", sentence);
-    const char *hint = weft_error_hint(error);
-    if (hint != NULL) {
+    if (weft_error_hint(error) != NULL) {
+        char hint[SENTENCE_MAX];
+        snprintf(hint, sizeof(hint), "%s", weft_error_hint(error));
+        weft_text_make_printable(hint);
         fprintf(stderr, "  %s\n", hint);
     }
     return weft_exit_code(error);

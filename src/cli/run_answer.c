@@ -15,6 +15,7 @@ static void warn(const struct run *run, const char *what, struct weft_error *tak
 {
     char sentence[1024];
     weft_error_format(take_error, sentence, sizeof(sentence));
+    weft_text_make_printable(sentence);
     /* JSON has null for what is not known. */
     if (run->record_path != NULL || run->table) {
         fprintf(stderr, "weft run: %s: %s\n", what, sentence);

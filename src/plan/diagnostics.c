@@ -33,11 +33,7 @@ static void make_printable(char *message, size_t capacity)
             message[--length] = '\0';
         }
     }
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)message[i] < 0x20 || message[i] == 0x7f) {
-            message[i] = '?';
-        }
-    }
+    weft_text_make_printable(message);
 }
 
 void weft_diagnostics_add(struct weft_diagnostics *diagnostics, enum weft_severity severity,

@@ -22,6 +22,14 @@ static void only_well_formed_utf8_passes(void **state)
     assert_false(weft_utf8_valid("\xE7\xBB", 2));
 }
 
+static void words_of_others_cannot_steer_a_terminal(void **state)
+{
+    (void)state;
+    char text[] = "w\303\266rds\033[31m\r\n\177 \302\233J \302\240 \303\237 \302";
+    weft_text_make_printable(text);
+    assert_string_equal(text, "w\303\266rds?[31m??? ??J \302\240 \303\237 \302");
+}
+
 static void an_empty_text_is_an_empty_string(void **state)
 {
     (void)state;
@@ -46,6 +54,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_bytes_become_a_harmless_json_string),
         cmocka_unit_test(only_well_formed_utf8_passes),
+        cmocka_unit_test(words_of_others_cannot_steer_a_terminal),
         cmocka_unit_test(an_empty_text_is_an_empty_string),
         cmocka_unit_test(the_nearest_word_is_suggested_and_a_far_one_is_not),
     };
