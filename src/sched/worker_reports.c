@@ -247,7 +247,7 @@ static void finished_alone(struct weft_worker *worker, struct work *work,
         return;
     }
     weft_report_fini(&take_said->report);
-    if (worker->reports_count < WEFT_WORKER_REPORTS_MAX) {
+    if (worker->reports_count < WEFT_WORKER_REPORTS_MAX) { /* it was memory that lacked */
         finished_untold(worker, work, now_ns);
     }
 }

@@ -7,18 +7,24 @@
 
 enum { SEQUENCES_MAX = 4 * WEFT_REPORTS_MAX };
 
+/* Of a request's two branches the left one fails, and its gateway takes no report. */
+static void fail_while_the_gateway_is_behind(struct stage *stage, struct stage_call *call)
+{
+    on_one_worker(stage, 2, 0, set_branches);
+    assert_status(stage_submit(stage, call, 1, UINT64_MAX, NULL), WEFT_OK);
+    stage_carry(stage);
+    struct weft_error *why = NULL;
+    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
+    stage->nodes[GATEWAY].behind = true;
+    stage_fail(stage, "left", why);
+}
+
 static void a_failure_that_cannot_be_told_now_is_told_later(void **state)
 {
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, set_branches);
-    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
-    stage_carry(&stage);
-    struct weft_error *why = NULL;
-    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
-    stage.nodes[GATEWAY].behind = true;
-    stage_fail(&stage, "left", why);
+    fail_while_the_gateway_is_behind(&stage, &call);
     stage_wait(&stage, WEFT_NS_PER_S);
     assert_int_equal(call.ended, 0);
     stage.nodes[GATEWAY].behind = false;
@@ -37,13 +43,7 @@ static void of_a_gateway_that_is_gone_nothing_is_kept(void **state)
     (void)state;
     static struct stage stage;
     struct stage_call call;
-    on_one_worker(&stage, 2, 0, set_branches);
-    assert_status(stage_submit(&stage, &call, 1, UINT64_MAX, NULL), WEFT_OK);
-    stage_carry(&stage);
-    struct weft_error *why = NULL;
-    (void)weft_error_set(&why, WEFT_INTERNAL, "it broke");
-    stage.nodes[GATEWAY].behind = true;
-    stage_fail(&stage, "left", why);
+    fail_while_the_gateway_is_behind(&stage, &call);
     stage_lose(&stage, GATEWAY);
     stage_finish(&stage, "right", 1);
     assert_int_equal(state_of(&stage).plans, 0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cut.h"
 #include "node.pb-c.h"
 #include "support/story.h"
 
@@ -344,7 +345,6 @@ static void small_messages_arrive(void **state)
     weft_message_free(back.message);
 }
 
-/* Cut anywhere, a message is refused or (between fields) means less; it never crashes or leaks. */
 static void cut_anywhere_nothing_breaks(void **state)
 {
     (void)state;
@@ -352,20 +352,7 @@ static void cut_anywhere_nothing_breaks(void **state)
     for (size_t m = 0; m < 2; m++) {
         struct weft_envelope envelope = {.incarnation = 1, .sequence = 2, .message = messages[m]};
         cleanup_slice struct weft_slice bytes = bytes_of(&envelope);
-        size_t refused = 0;
-        for (size_t length = 0; length < bytes.size_bytes; length++) {
-            cleanup_slice struct weft_slice cut = {0};
-            assert_true(weft_slice_copy(bytes.data, length, &cut));
-            struct weft_envelope back = {0};
-            cleanup_error struct weft_error *error = NULL;
-            if (weft_envelope_decode(&cut, &back, &error) == WEFT_OK) {
-                weft_message_free(back.message);
-            } else {
-                assert_int_equal(weft_error_status(error), WEFT_INVALID_ARGUMENT);
-                refused++;
-            }
-        }
-        assert_true(refused > bytes.size_bytes - 40);
+        cut_envelope_anywhere(&bytes);
         weft_message_free(messages[m]);
     }
 }
